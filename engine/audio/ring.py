@@ -24,7 +24,12 @@ class SampleRing:
     """Ring buffer of sound: (capacity, channels) float32, allocated once. `write` on one thread,
     the rest on any."""
 
-    def __init__(self, sample_rate_hz: int, channels: int, seconds: float = RING_S) -> None:
+    def __init__(
+        self,
+        sample_rate_hz: int,
+        channels: int,
+        seconds: float = RING_S,
+    ) -> None:
         self.sample_rate_hz = sample_rate_hz
         self.channels = channels
         self.used_channels = channels
@@ -40,7 +45,11 @@ class SampleRing:
         self._bell = threading.Lock()
         self._bell.acquire()
 
-    def set_mark(self, sample: int, sounded_s: float) -> None:
+    def set_mark(
+        self,
+        sample: int,
+        sounded_s: float,
+    ) -> None:
         """Set the time at which a sample, past or future, sounded at the microphone, not its
         arrival. Writer thread."""
         self.mark = sample, sounded_s
@@ -48,36 +57,56 @@ class SampleRing:
     def write(self, block: np.ndarray) -> None:
         """Append `block`, (frames, at most `channels`) float32, `capacity` at most. Writer thread;
         never waits."""
-        frames, used = block.shape
+        frames, used_channels = block.shape
         row = self.newest % self.capacity
         before_wrap = min(frames, self.capacity - row)
         self._claimed = self.newest + frames
-        for begin, part in ((row, block[:before_wrap]), (0, block[before_wrap:])):
-            rows = self._rows[begin : begin + len(part)]
-            rows[:, :used] = part
-            rows[:, used:] = 0.0
-        self.used_channels = used
+        self._write_rows(row, block[:before_wrap])
+        self._write_rows(0, block[before_wrap:])
+        self.used_channels = used_channels
         self.newest = self._claimed
         if self._bell.locked():
             self._bell.release()
 
-    def read(self, first: int, end: int | None = None) -> tuple[int, np.ndarray]:
+    def _write_rows(
+        self,
+        begin: int,
+        block: np.ndarray,
+    ) -> None:
+        """Write a block from this row on; channels that it lacks are silent."""
+        frames, used_channels = block.shape
+        rows = self._rows[begin : begin + frames]
+        rows[:, :used_channels] = block
+        rows[:, used_channels:] = 0.0
+
+    def read(
+        self,
+        first: int,
+        end: int | None = None,
+    ) -> tuple[int, np.ndarray]:
         """Copy samples `first` (or the oldest still there) up to `end` (or the newest): (number of
         the first, copy). The copy is (frames, channels) float32, without rows if there is
         nothing."""
         newest = self.newest
         end = newest if end is None else min(end, newest)
-        first = min(max(first, newest - self.capacity, 0), end)
+        first = max(first, newest - self.capacity, 0)
+        first = min(first, end)
         row = first % self.capacity
         frames = end - first
         before_wrap = min(frames, self.capacity - row)
         samples = np.empty((frames, self.channels), np.float32)
+        after_wrap = frames - before_wrap
         samples[:before_wrap] = self._rows[row : row + before_wrap]
-        samples[before_wrap:] = self._rows[: frames - before_wrap]
-        overwritten = min(frames, max(0, self._claimed - self.capacity - first))
+        samples[before_wrap:] = self._rows[:after_wrap]
+        oldest = self._claimed - self.capacity  # an older one may have been overwritten meanwhile
+        overwritten = min(frames, max(0, oldest - first))
         return first + overwritten, samples[overwritten:]
 
-    def wait_beyond(self, sample: int, timeout_s: float) -> bool:
+    def wait_beyond(
+        self,
+        sample: int,
+        timeout_s: float,
+    ) -> bool:
         """Wait until more than `sample` samples are written: True; False if none come for
         `timeout_s`. One waiter."""
         while self.newest <= sample:

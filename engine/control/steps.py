@@ -58,18 +58,18 @@ def value_of(param: Param, args: tuple[object, ...]) -> object:
         raise Rejected(f"{param.address}: needs a value")
     if param.type is ParamType.COLOUR:
         return args
-    last = (
-        f"and perhaps when: {', '.join(QUANTA)}; not {args[-1][:40]!r}"
-        if isinstance(args[-1], str)
-        else ""
-    )
-    raise Rejected(f"{param.address}: takes one value, {last or f'not {len(args)}'}")
+    more = f"not {len(args)}"
+    last = args[-1]
+    if isinstance(last, str):
+        more = f"and perhaps when: {', '.join(QUANTA)}; not {last[:40]!r}"
+    raise Rejected(f"{param.address}: takes one value, {more}")
 
 
 def differs(param: Param, value: object, accepted: Accepted) -> bool:
     """True if the sender must be sent the value, because its display now differs from it. Sending 1
     for on, or an index for a menu item, is not wrong."""
-    return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)
+    is_wrapped = param.out_of_range == "wrap" and accepted.value != value
+    return bool(accepted.note) or is_wrapped
 
 
 def _single(param: Param, value: object) -> object:
@@ -98,9 +98,9 @@ def _of_midi(param: Param, midi: Midi) -> object:
     if param.type is ParamType.TRIGGER:
         return position > 0.0
     value = scale_of(param).value_at(position)
-    return (
-        nearest_step(value, param.step) if param.type in (ParamType.INT, ParamType.MENU) else value
-    )
+    if param.type in (ParamType.INT, ParamType.MENU):
+        return nearest_step(value, param.step)
+    return value
 
 
 def _position(event: int, midi: Midi) -> float | None:
@@ -112,7 +112,9 @@ def _position(event: int, midi: Midi) -> float | None:
     if event == _PRESSURE:
         return (midi.data1 & 0x7F) / _SEVEN_BITS
     if event == _BEND:
-        return ((midi.data2 & 0x7F) << 7 | midi.data1 & 0x7F) / _FOURTEEN_BITS
+        high = midi.data2 & 0x7F
+        low = midi.data1 & 0x7F
+        return (high << 7 | low) / _FOURTEEN_BITS
     return None
 
 
@@ -183,12 +185,19 @@ class Changes:
         """(message, beat, changes) of each message whose changes wait for that beat once these are
         applied."""
 
-    def add(self, param: Param, value: Value, *, differs: bool) -> None:
+    def add(
+        self,
+        param: Param,
+        value: Value,
+        *,
+        differs: bool,
+    ) -> None:
         address = param.address
         if param.type is ParamType.TRIGGER:
             if not value:  # the button was released; earlier pulls still count
                 return
-            self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
+            pulls = self._pulls.get(address, 0) + 1
+            self._pulls[address] = min(pulls, MAX_PULLS)
         self.together.add(address)
         # move to the end: a panic resets only the changes that came before it
         self._values.pop(address, None)
@@ -200,7 +209,8 @@ class Changes:
 
     def __len__(self) -> int:
         """Number of values, including those that wait for a beat."""
-        return len(self._values) + sum(len(changes) for _, _, changes in self.launches)
+        waiting = sum(len(changes) for _, _, changes in self.launches)
+        return len(self._values) + waiting
 
     def for_store(self) -> list[tuple[Param, Value]]:
         """The argument for `ParamStore.apply`; a trigger is listed once for each pull."""
@@ -223,7 +233,9 @@ def cost_of(steps: list[Step], packet_bytes: int) -> int:
     commands retain."""
     commands = sum(isinstance(step.what, Message) for step in steps)
     values = sum(len(step.what) for step in steps if isinstance(step.what, Changes))
-    return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
+    if commands:
+        commands += packet_bytes // BYTES_A_VALUE
+    return values + commands
 
 
 class BundleQueue:
@@ -238,7 +250,12 @@ class BundleQueue:
         self._arrivals = 0
         self._values = 0
 
-    def add(self, due_s: float, values: int, steps: list[Step]) -> bool:
+    def add(
+        self,
+        due_s: float,
+        values: int,
+        steps: list[Step],
+    ) -> bool:
         """Queue steps, which count as `values` values, until `due_s`; False if the queue is
         full."""
         with self._lock:

@@ -110,7 +110,9 @@ class _Route:
         self.level = 0.0
 
     def is_on(self, values: Mapping[str, Any]) -> bool:
-        return bool(values[self.source] != "off" and values[self.target] and not values[self.mute])
+        has_source = values[self.source] != "off"
+        has_target = bool(values[self.target])
+        return has_source and has_target and not values[self.mute]
 
     def fraction(self, level: float, values: Mapping[str, Any]) -> float:
         """The fraction of the target's range to add for a level 0..1."""
@@ -197,8 +199,14 @@ class Modulation:
         self._lfos.advance(values, dt_s, beat)
         has_onset = self._take_onsets(features)
         pulses = self._take_pulses(features, beat, values["/tempo/beats_a_bar"])
-        loudest = max(range(len(features.channels)), key=lambda at: features.channels[at].rms)
-        sound = partial(_sound_level, features=features, has_onset=has_onset, pulses=pulses)
+        numbers = range(len(features.channels))
+        loudest = max(numbers, key=lambda at: features.channels[at].rms)
+        sound = partial(
+            _sound_level,
+            features=features,
+            has_onset=has_onset,
+            pulses=pulses,
+        )
         if is_watched:
             self._watched_steps -= 1
             self.sources = self._all_levels(values, partial(sound, at=loudest), dt_s)
@@ -259,8 +267,15 @@ class Modulation:
         return {name: count > before[name] for name, count in counts.items()}
 
 
-def _release(before: float, now: float, dt_s: float, release_ms: float) -> float:
-    return max(now, now + (before - now) * math.exp(-1000.0 * dt_s / release_ms))
+def _release(
+    before: float,
+    now: float,
+    dt_s: float,
+    release_ms: float,
+) -> float:
+    passed_ms = 1000.0 * dt_s
+    remaining = math.exp(-passed_ms / release_ms)
+    return max(now, now + (before - now) * remaining)
 
 
 def _sound_level(

@@ -195,7 +195,8 @@ def _fraction_of_way(dt_s: float, smoothing_ms: float) -> float:
     """1 - exp(-dt / tau), 0..1."""
     if smoothing_ms <= 0.0:
         return 1.0
-    return -math.expm1(-max(0.0, dt_s) * 1000.0 / smoothing_ms)
+    passed_ms = max(0.0, dt_s) * 1000.0
+    return -math.expm1(-passed_ms / smoothing_ms)
 
 
 def _glide(param: Param) -> _Glide | _MenuGlide | None:
@@ -204,4 +205,8 @@ def _glide(param: Param) -> _Glide | _MenuGlide | None:
     if not param.can_glide:
         return None
     scale = scale_of(param)
-    return _Glide(scale=scale, landing=LANDING * scale.span, smoothing_ms=param.smoothing_ms)
+    return _Glide(
+        scale=scale,
+        landing=LANDING * scale.span,
+        smoothing_ms=param.smoothing_ms,
+    )

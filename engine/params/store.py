@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import osc_schema
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
@@ -20,7 +19,11 @@ _AFTER_PANIC = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class Change:
     """The newest value of one address."""
 
@@ -110,7 +113,8 @@ class ParamStore:
         """Version at which a parameter of `remember_groups` last changed, and all addresses set
         with it, also those whose value stayed."""
         with self._lock:
-            return self._last_set.get(address, (0, ""))[0], self._groups[address]
+            version, _ = self._last_set.get(address, (0, ""))
+            return version, self._groups[address]
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
         """Add `check(value)`, which raises Rejected for a value that the schema accepts but this
@@ -135,7 +139,13 @@ class ParamStore:
         """Incremented by each group that changed something."""
         return self._version
 
-    def set(self, address: str, value: object, *, by: str = "local") -> Accepted:
+    def set(
+        self,
+        address: str,
+        value: object,
+        *,
+        by: str = "local",
+    ) -> Accepted:
         """Set one parameter to any value that `osc_schema.accept` accepts. Raises Rejected."""
         param = _lookup(address)
         accepted = osc_schema.accept(param, value)
@@ -162,7 +172,9 @@ class ParamStore:
                 results.append(param)
         with self._lock:
             self._apply(good, by)
-            return [self._newest(item) if isinstance(item, Param) else item for item in results]
+            return [
+                self._newest(result) if isinstance(result, Param) else result for result in results
+            ]
 
     def apply(
         self,
@@ -187,7 +199,8 @@ class ParamStore:
         current version. Atomic, so that a fader moved meanwhile is never overwritten."""
         nobody = (0, by)
         with self._lock:
-            is_panic = self._last_set.get(PANIC, nobody)[0] > since
+            panic_version, _ = self._last_set.get(PANIC, nobody)
+            is_panic = panic_version > since
             free: list[tuple[Param, Value]] = []
             overridden: dict[str, str] = {}
             for param, value in values:
@@ -224,11 +237,19 @@ class ParamStore:
         if version == self._version:
             return (), version
         with self._lock:
-            newer = takewhile(lambda entry: entry[1][0] > version, reversed(self._last_set.items()))
-            changes = [
-                Change(address=at, value=self._values[at], by=by, version=own)
-                for at, (own, by) in newer
-            ]
+            changes = []
+            for address, (own_version, by) in reversed(self._last_set.items()):
+                if own_version <= version:
+                    break
+                value = self._values[address]
+                changes.append(
+                    Change(
+                        address=address,
+                        value=value,
+                        by=by,
+                        version=own_version,
+                    )
+                )
             return tuple(reversed(changes)), self._version
 
     def _apply(
@@ -275,13 +296,22 @@ class ParamStore:
         """The newest change of a parameter. The caller holds the lock."""
         address = param.address
         version, by = self._last_set.get(address, (0, "default"))
-        return Change(address=address, value=self._values[address], by=by, version=version)
+        return Change(
+            address=address,
+            value=self._values[address],
+            by=by,
+            version=version,
+        )
 
 
 def entries_of(values: Iterable[tuple[str, object]]) -> Entries:
     """The parameters at these addresses with their canonical values. Raises Rejected."""
-    known = ((_lookup(address), value) for address, value in values)
-    return [(param, osc_schema.accept(param, value).value) for param, value in known]
+    entries = []
+    for address, value in values:
+        param = _lookup(address)
+        accepted = osc_schema.accept(param, value)
+        entries.append((param, accepted.value))
+    return entries
 
 
 def _lookup(address: str) -> Param:

@@ -26,7 +26,12 @@ _QUALITY_STEPS: Final = 16.0  # of an input `quality` from 0 to 1: each value al
 def prepared_slot(slot: str, file: IsfFile) -> ShaderSlot:
     """The slot of a shader that is not yet on screen, with the default of each input."""
     inputs = {each.name: each.value_at(each.default) for each in inputs_of(slot, file.inputs)[0]}
-    return ShaderSlot(slot=slot, file=file, inputs=inputs, mix=1.0)
+    return ShaderSlot(
+        slot=slot,
+        file=file,
+        inputs=inputs,
+        mix=1.0,
+    )
 
 
 def slot_of(
@@ -59,7 +64,12 @@ def slot_of(
         elif fed.type == "float" and fed.name == fx.QUALITY:
             inputs[fed.name] = _reduced_quality(fed, inputs.get(fed.name, fed.default), quality)
     mix = values.get(f"/fx/{slot}/mix", 0.0)
-    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=mix)
+    return ShaderSlot(
+        slot=slot,
+        file=shader.file,
+        inputs=inputs,
+        mix=mix,
+    )
 
 
 def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:

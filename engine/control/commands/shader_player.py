@@ -51,7 +51,11 @@ MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
 Jump = Callable[[Snapshot, Iterable[str]], None]
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(
+    slots=True,
+    kw_only=True,
+    eq=False,
+)
 class _Slot:
     """A slot with the shader that plays in it."""
 
@@ -95,7 +99,9 @@ class _Slot:
 
     def is_waiting_for(self, chosen: str) -> bool:
         """True if the shader of this name is not here yet, and has not failed."""
-        return self.failed != chosen and (self.now is None or self.now.key != _key(chosen))
+        if self.failed == chosen:
+            return False
+        return self.now is None or self.now.key != _key(chosen)
 
 
 class ShaderPlayer:
@@ -160,7 +166,8 @@ class ShaderPlayer:
         """The alias of a named input of the shader that these values choose; "" for none or
         several. Render thread."""
         slot = target.split("/")[2]
-        shader = self._chosen(slot, fx.chosen_file(slot, values)) or self._slots[slot].now
+        file = fx.chosen_file(slot, values)
+        shader = self._chosen(slot, file) or self._slots[slot].now
         for each in shader.inputs if shader is not None else ():
             if each.address == target and len(each.aliases) == 1:
                 return each.aliases[0]
@@ -176,7 +183,9 @@ class ShaderPlayer:
             for slot in slots
             if self._slots[slot].now is not None and slot not in self._bypass.slots
         ]
-        if new and (new != [fx.TRANSITION] or self._crossfade.progress is not None):
+        is_fading = self._crossfade.progress is not None
+        is_seen = is_fading or new != [fx.TRANSITION]
+        if new and is_seen:
             self._crossfade.freeze(BYPASS_S)
         for slot in new:
             self._begin_bypass(slot)
@@ -212,16 +221,27 @@ class ShaderPlayer:
 
     def _is_requested_again(self, slot: _Slot, snapshot: Snapshot) -> bool:
         """True if a bypassed slot was switched on, or its file chosen, since it was bypassed."""
-        if slot.now is None or self._requests(slot.name) == slot.requests_at_bypass:
+        if slot.now is None:
             return False
-        is_chosen = slot.now.key == _key(fx.chosen_file(slot.name, snapshot))
-        return is_chosen and bool(snapshot[fx.enable_address(slot.name)])
+        if self._requests(slot.name) == slot.requests_at_bypass:
+            return False
+        file = fx.chosen_file(slot.name, snapshot)
+        is_on = bool(snapshot[fx.enable_address(slot.name)])
+        return is_on and slot.now.key == _key(file)
 
     def _requests(self, slot: str) -> int:
         """How often the slot's switch or file was set."""
-        return self._store.set_count((fx.enable_address(slot), fx.file_address(slot)))
+        switch = fx.enable_address(slot)
+        file = fx.file_address(slot)
+        return self._store.set_count((switch, file))
 
-    def follow(self, event: LookEvent, snapshot: Snapshot, jump: Jump, time_s: float) -> None:
+    def follow(
+        self,
+        event: LookEvent,
+        snapshot: Snapshot,
+        jump: Jump,
+        time_s: float,
+    ) -> None:
         """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without
         a glide; `time_s`: time of the frame."""
         if event.undone is not None:
@@ -240,7 +260,13 @@ class ShaderPlayer:
                 slot.clear()
                 self._bypass.end(slot.name)
 
-    def _start(self, slot: _Slot, shader: PlayingShader, snapshot: Snapshot, jump: Jump) -> None:
+    def _start(
+        self,
+        slot: _Slot,
+        shader: PlayingShader,
+        snapshot: Snapshot,
+        jump: Jump,
+    ) -> None:
         if slot.next is shader:  # else another thread has given a newer one
             slot.next = None
         slot.now = shader
@@ -250,8 +276,10 @@ class ShaderPlayer:
             del self._cached_shaders[next(iter(self._cached_shaders))]
         self._slow.begin(slot.name)
         for each in shader.inputs:  # a switch that is on at the start is no event
-            self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
-        jump(snapshot, [fx.alias_address(slot.name, number) for number in fx.ALIASES])
+            position = snapshot.number(each.aliases[0])
+            self._pressed[each.address] = position >= ON_FROM
+        aliases = [fx.alias_address(slot.name, number) for number in fx.ALIASES]
+        jump(snapshot, aliases)
 
     def _undo_dissolve(self, snapshot: Snapshot, old: Snapshot) -> None:
         """Restore the shaders of the old look in their render slots, because its dissolve was
@@ -281,19 +309,27 @@ class ShaderPlayer:
         now = self._playing(values, snapshot, moved)
         playing = now.pop(fx.TRANSITION, None)
         if fade is None:
-            alone = [
-                replace(each, slot=self._slots[name].render_slot) for name, each in now.items()
-            ]
-            return (*alone, *([] if playing is None else [playing]))
-        transition = [] if playing is None or fade.is_repair else [playing]
-        before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
+            alone = []
+            for name, each in now.items():
+                render_slot = self._slots[name].render_slot
+                alone.append(replace(each, slot=render_slot))
+            if playing is not None:
+                alone.append(playing)
+            return tuple(alone)
+        transition = []
+        if playing is not None and not fade.is_repair:
+            transition.append(playing)
+        old_values = fade.before if outgoing is None else outgoing
+        before = self._outgoing_shaders(fade.before, old_values)
         is_blended = not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE
         suffixes = {name: slot.suffix for name, slot in self._slots.items()}
-        if outgoing is not None and not transition and not is_blended and is_same(before, now):
+        is_composed = bool(transition) or is_blended
+        if outgoing is not None and not is_composed and is_same(before, now):
             return morph_shaders(before, now, fade.mix, suffixes)
         for name in now.keys() & before.keys():
             # A still picture contains its shaders: one that continues can stay in its render slot.
-            is_continued = outgoing is None and before[name].file is now[name].file
+            is_same_file = before[name].file is now[name].file
+            is_continued = outgoing is None and is_same_file
             if not is_continued:
                 self._slots[name].switch(fade.before)
                 suffixes[name] = self._slots[name].suffix
@@ -305,7 +341,9 @@ class ShaderPlayer:
 
         Meanwhile the picture on screen stays until all shaders of the new look are ready: its
         layers alone, or with the shader of the old look, belong to neither look."""
-        return time_s - self._cut_s < CUT_S or self._frames - self._cut_frame < CUT_FRAMES
+        passed_s = time_s - self._cut_s
+        pictures = self._frames - self._cut_frame
+        return passed_s < CUT_S or pictures < CUT_FRAMES
 
     def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
         """True after a cut while a shader of the new look is being tested; not for one that is
@@ -354,11 +392,11 @@ class ShaderPlayer:
                 each.name: self._has_fired(each, now.inputs[each.name], snapshot, pressed)
                 for each in _events(slot.now)
             }
-            slot.last = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
-            is_fired = any(events.values())
-            playing[slot.name] = (
-                replace(now, inputs={**now.inputs, **events}) if is_fired else slot.last
-            )
+            silent = dict.fromkeys(events, False)
+            slot.last = replace(now, inputs={**now.inputs, **silent})
+            playing[slot.name] = slot.last
+            if any(events.values()):
+                playing[slot.name] = replace(now, inputs={**now.inputs, **events})
         if pressed:  # released, unless somebody has set them since
             params = [osc_schema.lookup(alias) for alias in pressed]
             released = [(param, 0.0) for param in params if param is not None]
@@ -404,9 +442,14 @@ class ShaderPlayer:
         `picture_ms`: of the whole picture; if that is too slow, so is the slowest shader that has a
         smaller form. `overruns`: render slots that the renderer aborted in the middle of the
         picture. Those of an old look that is dissolved bypass nothing: `holds_up_fade`."""
-        now = {slot.name: slot.now for slot in self._slots.values() if slot.now is not None}
-        own = {self._slots[name].render_slot: name for name in now}
-        self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
+        now: dict[str, PlayingShader] = {}
+        own: dict[str, str] = {}
+        for slot in self._slots.values():
+            if slot.now is not None:
+                now[slot.name] = slot.now
+                own[slot.render_slot] = slot.name
+        draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
+        self.draw_ms = draw_ms
         over = {own[name] for name in overruns if name in own}
         self.holds_up_fade = any(name not in own for name in overruns)
         period_ms = period_s * 1000.0
@@ -419,17 +462,29 @@ class ShaderPlayer:
         found = []
         for name in slow:
             ms = draw_ms[name]
-            quality = None if name in over else self._slow.smaller(now[name], ms, period_ms)
-            found.append(SlowShader(slot=name, draw_ms=ms, quality=quality))
+            quality = None
+            if name not in over:
+                quality = self._slow.smaller(now[name], ms, period_ms)
+            found.append(
+                SlowShader(
+                    slot=name,
+                    draw_ms=ms,
+                    quality=quality,
+                )
+            )
         return found
 
     def shader_at(self, render_slot: str) -> PlayingShader | None:
         """The shader that plays in this render slot; None for one of an outgoing look."""
         slot = self._slots.get(render_slot.removesuffix(SECOND_SUFFIX))
-        return slot.now if slot is not None and slot.render_slot == render_slot else None
+        if slot is None or slot.render_slot != render_slot:
+            return None
+        return slot.now
 
     def _chosen(self, slot: str, name: object) -> PlayingShader | None:
-        return self._cached_shaders.get((slot, _key(str(name)))) if name else None
+        if not name:
+            return None
+        return self._cached_shaders.get((slot, _key(str(name))))
 
     def _has_fired(
         self, each: ShaderInput, value: InputValue, snapshot: Snapshot, pressed: list[str]
