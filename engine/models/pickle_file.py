@@ -162,6 +162,9 @@ class PickleLayout:
     has_groups: bool = False
     """True if tensors in other inner dicts count, too, with their key and a dot before their
     names: IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`."""
+    is_mapped: bool = False
+    """True if torch maps a file into memory, because it is large. Others are read: programs for
+    training overwrite them while they are in use."""
     stubs: Mapping[str, Any] = field(default_factory=dict)
     """Stand-ins for imported classes, by patterns of their names."""
 
@@ -193,7 +196,10 @@ class PickleLayout:
 OUTER: Final = PickleLayout()
 """The tensors of the outer dict."""
 WEIGHTS: Final = PickleLayout(
-    advice="; use a .safetensors version of it", keys=(STATE_DICT,), has_groups=True
+    advice="; use a .safetensors version of it",
+    keys=(STATE_DICT,),
+    has_groups=True,
+    is_mapped=True,
 )
 """Any file of weights."""
 
@@ -263,12 +269,13 @@ class PickleFile(TensorFile):
         import torch
 
         source = reading_device()
+        may_map = self._layout.is_mapped and source != "meta"
         with torch.serialization.safe_globals(self._require_stubs()):
             content = torch.load(
                 self.path,
                 map_location=source,
                 weights_only=True,
-                mmap=source != "meta" and zipfile.is_zipfile(self.path),
+                mmap=may_map and zipfile.is_zipfile(self.path),
             )
         entries = self._layout.entries(content)
         tensors = {name: each for name, each in entries.items() if isinstance(each, torch.Tensor)}

@@ -31,7 +31,7 @@ KINDS = ("sam3_video", "sam3", LITE_TEXT)
 SAM3 = "facebook/sam3"
 GATED = "facebook/"
 PATCH_PX = 14
-LAYOUT: Final = PickleLayout(advice=WEIGHTS.advice, keys=("model",))
+LAYOUT: Final = PickleLayout(advice=WEIGHTS.advice, keys=("model",), is_mapped=True)
 """The layout of Meta's own checkpoints."""
 STARTS: Final = ("detector_model.", "tracker_model.", "detector.", "tracker.model.")
 """Prefixes of names in transformers' files and in Meta's."""

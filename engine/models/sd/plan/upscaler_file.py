@@ -20,7 +20,7 @@ from engine.models.weight_files import open_tensors
 SUFFIXES = (*SAFETENSORS, ".pth")
 COLOURS = 3
 KERNEL = (3, 3)
-LAYOUT = PickleLayout(advice=WEIGHTS.advice, keys=("params_ema", "params"))
+LAYOUT = PickleLayout(advice=WEIGHTS.advice, keys=("params_ema", "params"), is_mapped=True)
 FACTORS = (2, 4)
 MAX_WIDTH = 256
 MAX_LAYERS = 64
