@@ -60,9 +60,10 @@ def attend_pictures(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, 
         for each in (query, key, value)
     )
     parts = [attend_with_sums(*batch) for batch in zip(*rows, strict=True)]
-    answers, sums = zip(*parts, strict=True)
-    answer = torch.cat(answers) if len(answers) > 1 else answers[0]  # (n, heads, area, d)
-    return answer, torch.cat(sums).view(answer.shape[:3])
+    answers = [answer for answer, _ in parts]
+    sums = torch.cat([sums for _, sums in parts])
+    joined = torch.cat(answers) if len(answers) > 1 else answers[0]  # (n, heads, area, d)
+    return joined, sums.view(joined.shape[:3])
 
 
 def attend_memory(query: Tensor, key: Tensor, value: Tensor, pictures: int) -> Tensor:
