@@ -16,24 +16,17 @@ from engine.values import Segmentation
 MAX_PX = 512
 
 _COLOURS = """
-    wall 120 120 120, building 180 120 120, sky 6 230 230, floor 80 50 50, tree 4 200 3, road 140
-    140 140,
-    window 230 230 230, grass 4 250 7, sidewalk 235 255 7, person 150 5 61, door 8 255 51, table 255
-    6 82,
-    mountain 143 255 140, plant 204 255 4, curtain 255 51 7, chair 204 70 3, car 0 102 200, water 61
-    230 250,
-    painting 255 6 51, sofa 11 102 255, house 255 9 224, mirror 220 220 220, seat 7 255 224, fence
-    255 184 6,
-    desk 10 255 71, lamp 224 255 8, box 0 255 20, column 255 8 41, signboard 255 5 153, stairs 255
-    224 0,
-    flower 255 0 0, book 255 163 0, bench 194 255 0, computer 0 255 173, boat 173 255 0, bus 255 0
-    245,
-    light 255 173 0, truck 255 0 20, streetlight 0 71 255, television 0 255 194, clothes 0 112 255,
-    bottle 0 255 10,
-    ship 255 235 0, poster 143 255 0, stage 82 0 255, stool 0 214 255, bag 70 184 160, motorcycle
-    163 0 255,
-    ball 255 0 163, animal 255 0 122, bicycle 255 245 0, screen 0 204 255, sculpture 255 255 0,
-    monitor 0 92 255,
+    wall 120 120 120, building 180 120 120, sky 6 230 230, floor 80 50 50, tree 4 200 3,
+    road 140 140 140, window 230 230 230, grass 4 250 7, sidewalk 235 255 7, person 150 5 61,
+    door 8 255 51, table 255 6 82, mountain 143 255 140, plant 204 255 4, curtain 255 51 7,
+    chair 204 70 3, car 0 102 200, water 61 230 250, painting 255 6 51, sofa 11 102 255,
+    house 255 9 224, mirror 220 220 220, seat 7 255 224, fence 255 184 6, desk 10 255 71,
+    lamp 224 255 8, box 0 255 20, column 255 8 41, signboard 255 5 153, stairs 255 224 0,
+    flower 255 0 0, book 255 163 0, bench 194 255 0, computer 0 255 173, boat 173 255 0,
+    bus 255 0 245, light 255 173 0, truck 255 0 20, streetlight 0 71 255, television 0 255 194,
+    clothes 0 112 255, bottle 0 255 10, ship 255 235 0, poster 143 255 0, stage 82 0 255,
+    stool 0 214 255, bag 70 184 160, motorcycle 163 0 255, ball 255 0 163, animal 255 0 122,
+    bicycle 255 245 0, screen 0 204 255, sculpture 255 255 0, monitor 0 92 255,
     traffic light 41 0 255, flag 92 0 255
 """
 _CLASSES = {

@@ -6,7 +6,7 @@ Corners of the room are found again in the newest picture (Lucas and Kanade 1981
 it.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -60,9 +60,10 @@ class LearnedRoom:
         )
         if corners is None:
             return None
+        no_guess: Any = None  # OpenCV takes none, which its stubs leave out
         found, is_found, _ = cv2.calcOpticalFlowPyrLK(
-            new, old, corners, None, winSize=(11, 11), maxLevel=2
-        )  # type: ignore[call-overload]
+            new, old, corners, no_guess, winSize=(11, 11), maxLevel=2
+        )
         corners = corners[is_found > 0]
         found = found[is_found > 0]
         if len(corners) < MIN_CORNERS:

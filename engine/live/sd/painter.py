@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
     from engine.models.sd.stream_schedule import StreamSchedule
 
+    MakeCalls = Callable[[torch.device, Callable[[], None], Callable[[], bool]], ChainRunner]
+
 MIN_MAP_PX = 128
 SINGLE_FIELDS = ("steps", "strength", "guidance", "guidance_begin", "guidance_end", "seed")
 """The stream settings that a single picture has, too."""
@@ -61,8 +63,7 @@ class Painter:
         between: Callable[[], None] = lambda: None,
         before_capture: Callable[[], None] = lambda: None,
         idle_s: Callable[[], float] = lambda: 0.0,
-        calls: "Callable[[torch.device, Callable[[], None], Callable[[], bool]], ChainRunner] | "
-        "None" = None,
+        calls: "MakeCalls | None" = None,
     ) -> None:
         """`note(key, text)` receives a line for each setting without effect. `between` is called
         wherever the work can be interrupted; `idle_s()` returns the total seconds spent there.
