@@ -270,7 +270,7 @@ def open_models(
         audio=values.audio,
         has_camera=lambda: values.camera.has_source,
         gate=run.gate,
-        broadcast=run.announcements.notify,
+        notify=run.announcements.notify,
         store=values.store,
         clock=run.clock,
         report=run.warnings.report,

@@ -1,7 +1,7 @@
 """The progress of long commands: a bar on a terminal, a plain line every ten seconds elsewhere,
 nothing with --json.
 
-A job reports figures (engine/jobs/kit/report.py); the `ProgressLook`s below format them as text.
+A job reports figures (engine/jobs/kit/report.py); the `ProgressTexts`s below format them as text.
 """
 
 import sys
@@ -34,7 +34,7 @@ ProgressOutput = tuple[Callable[[Progress], None], Callable[[str], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressLook(Generic[Progress]):
+class ProgressTexts(Generic[Progress]):
     """The texts of one job's progress."""
 
     nothing: str
@@ -51,7 +51,7 @@ class ProgressLook(Generic[Progress]):
 
 @contextmanager
 def show_progress(
-    look: ProgressLook[Progress], is_quiet: bool = False, stop: threading.Event | None = None
+    texts: ProgressTexts[Progress], is_quiet: bool = False, stop: threading.Event | None = None
 ) -> Iterator[ProgressOutput[Progress]]:
     """Yields `update(progress)`, for calls at any rate, and `say(line)`, which prints above the
     bar, both from any thread. `stop`: set once the run should end."""
@@ -60,21 +60,21 @@ def show_progress(
     elif sys.stderr.isatty():
         from rich.console import Console
 
-        with bar(look, Console(stderr=True), stop) as output:
+        with bar(texts, Console(stderr=True), stop) as output:
             yield output
     else:
         newest_line: list[str] = []
 
         def update(progress: Progress) -> None:
-            newest_line[:] = [look.line(progress)]
+            newest_line[:] = [texts.line(progress)]
 
-        with plain_lines(look.nothing, lambda: next(iter(newest_line), None)):
+        with plain_lines(texts.nothing, lambda: next(iter(newest_line), None)):
             yield update, say_at_once
 
 
 @contextmanager
 def bar(
-    look: ProgressLook[Progress], console: "Console", stop: threading.Event | None = None
+    texts: ProgressTexts[Progress], console: "Console", stop: threading.Event | None = None
 ) -> Iterator[ProgressOutput[Progress]]:
     from rich.console import Group
     from rich.progress import (
@@ -87,7 +87,7 @@ def bar(
     from rich.progress import Progress as Bars
     from rich.text import Text
 
-    count_column = MofNCompleteColumn() if look.is_counted else TaskProgressColumn()
+    count_column = MofNCompleteColumn() if texts.is_counted else TaskProgressColumn()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -97,19 +97,19 @@ def bar(
     bars = Bars(*columns, TimeElapsedColumn(), console=console)
     task = bars.add_task("loading", total=None, pace="")
     below = Text("", no_wrap=True, overflow="ellipsis")
-    renderable = bars if look.below is None else Group(bars, below)
+    renderable = bars if texts.below is None else Group(bars, below)
 
     def update(progress: Progress) -> None:
         is_ending = progress.is_finishing or (stop is not None and stop.is_set())
         bars.update(
             task,
-            description="finishing" if is_ending else look.doing,
+            description="finishing" if is_ending else texts.doing,
             total=progress.expected,
             completed=progress.done,
-            pace=look.pace(progress),
+            pace=texts.pace(progress),
         )
-        if look.below is not None:
-            below.plain = look.below(progress)
+        if texts.below is not None:
+            below.plain = texts.below(progress)
 
     with _live_display(renderable, console) as say:
         yield update, say
@@ -261,17 +261,17 @@ def _segment_pace(progress: "SegmentProgress") -> str:
     return f"{_pictures_pace(progress)}  {queues}"
 
 
-VIDEO: "ProgressLook[VideoProgress]" = ProgressLook(
+VIDEO: "ProgressTexts[VideoProgress]" = ProgressTexts(
     nothing="loading the model, no picture yet",
     doing="painting",
     line=pictures_line,
     pace=_pictures_pace,
     below=stages_line,
 )
-SEGMENT: "ProgressLook[SegmentProgress]" = ProgressLook(
+SEGMENT: "ProgressTexts[SegmentProgress]" = ProgressTexts(
     nothing="no picture yet", doing="segmenting", line=pictures_line, pace=_segment_pace
 )
-CONVERT: "ProgressLook[ConvertProgress]" = ProgressLook(
+CONVERT: "ProgressTexts[ConvertProgress]" = ProgressTexts(
     nothing="nothing converted yet",
     doing="converting",
     line=sound_line,

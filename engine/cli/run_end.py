@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.cli.progress import ProgressLook, time_left
+from engine.cli.progress import ProgressTexts, time_left
 from engine.jobs.kit.report import JobProgress
 from osc_schema.sinks import KINDS
 
@@ -44,7 +44,7 @@ def render_line(progress: JobProgress) -> str:
     return f"{line}, {progress.rate:.1f} per second{time_left(progress)}" if progress.rate else line
 
 
-RENDERING: ProgressLook[JobProgress] = ProgressLook(
+RENDERING: ProgressTexts[JobProgress] = ProgressTexts(
     nothing="no frame yet",
     doing="rendering",
     line=render_line,

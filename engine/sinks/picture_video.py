@@ -26,7 +26,7 @@ from engine.sinks.movie_file import (
 )
 from engine.sinks.source_tracks import SourceTracks, video_tags
 from engine.sinks.whole_file import partial_path
-from engine.sources.pixels import BT470BG_MATRIX, MATRICES, VideoLook
+from engine.sources.pixels import BT470BG_MATRIX, MATRICES, VideoFormat
 from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.translate_errors import reason_of, translate_errors
@@ -84,7 +84,7 @@ class PictureVideo:
         path: Path,
         *,
         size: tuple[int, int],
-        look: VideoLook,
+        video_format: VideoFormat,
         every: int = 1,
         tracks_from: Path | None = None,
         end_s: Fraction | None = None,
@@ -101,19 +101,21 @@ class PictureVideo:
         self.notes: list[str] = []
         self._label = displayed_path or path
         self._partial = partial_path(path)
-        self._look = look
+        self._video_format = video_format
         self._format = form = VIDEO_FORMATS[path.suffix.lower()]
         width, height = size
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
-        self._matrix = BT470BG_MATRIX if form.is_full_range else look.tags.matrix_for(height)
+        self._matrix = (
+            BT470BG_MATRIX if form.is_full_range else video_format.tags.matrix_for(height)
+        )
         self._range = self._range_of(form)
-        self._transfer = look.tags.transfer
+        self._transfer = video_format.tags.transfer
         if form.codec == "prores":
             self._transfer = (
                 ColorTrc.BT709 if self._transfer in BT709_TRANSFERS else ColorTrc.UNSPECIFIED
             )
-        rate = look.rate / every
-        self._time_base = tick_of(path, look, every)
+        rate = video_format.rate / every
+        self._time_base = tick_of(path, video_format, every)
         self._newest_pts: int | None = None
         self._reformatter = VideoReformatter()
         self._end_s = Fraction(0)
@@ -129,7 +131,7 @@ class PictureVideo:
         with undo_on_error(self.discard), self._errors():
             self._stream = add_video(self._container, form.codec, rate, form.offline)
             self._set_up(width + width % 2, height + height % 2, rate)
-            if tracks_from is not None and look.has_tracks:
+            if tracks_from is not None and video_format.has_tracks:
                 counted = rate if every == 1 else None
                 self._tracks = SourceTracks(
                     tracks_from,
@@ -161,7 +163,7 @@ class PictureVideo:
                 threads=CONVERSION_THREADS,
             )
             # ProRes reads them here
-            frame.color_primaries = self._look.tags.primaries
+            frame.color_primaries = self._video_format.tags.primaries
             frame.color_trc = self._transfer
             pts = round(start_s / self._time_base)
             if self._newest_pts is not None:
@@ -196,7 +198,7 @@ class PictureVideo:
             remove_file(self._partial, missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:
-        look = self._look
+        video_format = self._video_format
         stream = self._stream
         form = self._format
         stream.width = width
@@ -206,18 +208,18 @@ class PictureVideo:
         codec = stream.codec_context
         make_repeatable(codec)
         codec.time_base = self._time_base
-        codec.sample_aspect_ratio = look.pixel_aspect
+        codec.sample_aspect_ratio = video_format.pixel_aspect
         if form.has_keys:
             codec.gop_size = max(1, round(rate * KEY_EVERY_S))
         codec.color_range = self._range
-        codec.color_primaries = look.tags.primaries
+        codec.color_primaries = video_format.tags.primaries
         codec.color_trc = self._transfer
         # always: some players take BT.601 for granted, some that of the size
         codec.colorspace = self._matrix
 
     def _range_of(self, form: Format) -> ColorRange:
         """Full range for Motion JPEG, limited for ProRes; other codecs keep the source's range."""
-        is_full = form.is_full_range or (form.has_keys and self._look.tags.is_full_range)
+        is_full = form.is_full_range or (form.has_keys and self._video_format.tags.is_full_range)
         return ColorRange.JPEG if is_full else ColorRange.MPEG
 
     def _errors(self) -> AbstractContextManager[None]:
@@ -227,9 +229,9 @@ class PictureVideo:
         return translate_errors({av.error.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
-def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:
+def tick_of(path: Path, video_format: VideoFormat, every: int) -> Fraction:
     """Time base of such a file in seconds. `every`: only each `every`-th picture of the source is
     written."""
     if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
-        return every / look.rate
-    return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else look.time_base
+        return every / video_format.rate
+    return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else video_format.time_base

@@ -25,7 +25,7 @@ from engine.errors import SourceError
 from engine.sources.camera import CameraSource
 from engine.sources.decoding import USUAL_FPS
 from engine.sources.pictures import InputPicture, Kind, ReadCounts, video_picture
-from engine.sources.pixels import UNTAGGED, VideoLook
+from engine.sources.pixels import UNTAGGED, VideoFormat
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.guarded_thread import Guard, GuardedThread
@@ -98,7 +98,7 @@ class LivePictures:
             self.close()
             raise SourceError(self._problem or f"{self.label}: delivers no picture")
         self.first = video_picture(0, self._first, Fraction(0), 1 / self._rate)
-        self.look = VideoLook(
+        self.video_format = VideoFormat(
             rate=self._rate,
             time_base=TICK_S,
             pixel_aspect=Fraction(1),

@@ -23,7 +23,7 @@ from engine.sources.decoding import (
     read_first,
     read_pass,
 )
-from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, to_rgb
+from engine.sources.pixels import UNTAGGED, VideoFormat, losses_in_rgb, to_rgb, video_format_of
 from engine.sources.still import is_still, read_still
 from engine.sources.stream_copy import timecode_of
 from engine.system.folder_files import left_out_line, list_files, missing_line, walk_files
@@ -127,7 +127,7 @@ class Pictures(Protocol):
     label: str
     """Name for messages: the path, the address without its password, or the camera."""
     kind: Kind
-    look: VideoLook
+    video_format: VideoFormat
     first: InputPicture
     expected: int | None
     """Number of pictures that the file declares, or None."""
@@ -233,7 +233,7 @@ class VideoPictures(Pictures):
         first_s = Fraction(coded.frame.pts or 0) * tick_s - self._origin_s
         # start is in microseconds
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s
-        self.look = look_of(
+        self.video_format = video_format_of(
             timed.frame,
             Fraction(timed.fps).limit_denominator(1001),
             self._tick_s,
@@ -244,7 +244,9 @@ class VideoPictures(Pictures):
         lines = losses_in_rgb(coded.frame, codec_tag, may_be_opaque=is_gif)
         if coded.frame.interlaced_frame and deinterlace is None:
             lines.append(
-                COMBS.format(fields=float(2 * self.look.rate), frames=float(self.look.rate))
+                COMBS.format(
+                    fields=float(2 * self.video_format.rate), frames=float(self.video_format.rate)
+                )
             )
         elif deinterlace is not None and not coded.frame.interlaced_frame:
             lines.append(
@@ -278,7 +280,10 @@ class VideoPictures(Pictures):
                 counts.resumed += 1
             if selected == limit:
                 return
-        if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
+        if (
+            self._length_s
+            and end_s < self._length_s - self._first_s - MISSING_END / self.video_format.rate
+        ):
             counts.notes.append(
                 f"{self._name}: ends after {float(end_s):.2f} s, but declares "
                 f"{float(self._length_s):.2f} s; "
@@ -325,7 +330,7 @@ class FolderPictures(Pictures):
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
         self._is_loss_reported = False
-        self.look = VideoLook(
+        self.video_format = VideoFormat(
             rate=rate, time_base=1 / rate, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
         )
         self.files: tuple[Path, ...] = (path,)
@@ -413,14 +418,14 @@ class FolderPictures(Pictures):
             return None
         if not pixels.flags.writeable:
             pixels = pixels.copy()  # Pillow's memory is read-only, and torch would warn
-        start_s = number / self.look.rate
+        start_s = number / self.video_format.rate
         return InputPicture(
             number=number,
             name=self.names[number],
             file_name=self._file_names[number],
             pixels=pixels,
             start_s=start_s,
-            end_s=start_s + 1 / self.look.rate,
+            end_s=start_s + 1 / self.video_format.rate,
         )
 
     def _on_loss(self, line: str) -> None:

@@ -1,7 +1,7 @@
 """Converts any decoded picture to the engine's RGB: 8 bit, upright, square pixels, a size that can
 be uploaded.
 
-`VideoLook`: what a player needs to know of a video: rate, time base, pixel aspect ratio, colour
+`VideoFormat`: what a player needs to know of a video: rate, time base, pixel aspect ratio, colour
 tags.
 """
 
@@ -154,7 +154,7 @@ UNTAGGED = ColourTags(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoLook:
+class VideoFormat:
     rate: Fraction
     """Pictures per second, on average."""
     time_base: Fraction
@@ -191,10 +191,10 @@ def losses_in_rgb(
     return found
 
 
-def look_of(
+def video_format_of(
     first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, has_tracks: bool
-) -> VideoLook:
-    """The look of a video after `to_rgb`, from its first picture. `aspect`: of a pixel as coded,
+) -> VideoFormat:
+    """The format of a video after `to_rgb`, from its first picture. `aspect`: of a pixel as coded,
     before rotation."""
     is_turned, *_ = _orientation_of(first)
     is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
@@ -208,7 +208,7 @@ def look_of(
         tags = replace(
             tags, matrix=BT709_MATRIX, primaries=ColorPrimaries.BT709, transfer=ColorTrc.BT709
         )
-    return VideoLook(
+    return VideoFormat(
         rate=rate,
         time_base=tick_s or 1 / rate,
         pixel_aspect=1 / aspect if is_turned else aspect,

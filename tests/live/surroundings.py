@@ -16,7 +16,7 @@ def surroundings(gate: Gate, report: Any, **others: Any) -> Surroundings:
         "config": Config(width=64, height=48),
         "audio": None,
         "has_camera": lambda: False,
-        "broadcast": lambda *message: None,
+        "notify": lambda *message: None,
         "store": ParamStore(),
         "clock": SteppedClock(),
         "open_video": lambda name: None,

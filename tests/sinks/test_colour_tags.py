@@ -12,7 +12,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from engine.sinks.movie_file import FORMATS, MovieFile
 from engine.sinks.picture_video import VIDEO_FORMATS, PictureVideo
 from engine.sources.pictures import open_pictures
-from engine.sources.pixels import UNTAGGED, VideoLook
+from engine.sources.pixels import UNTAGGED, VideoFormat
 from tests.jobs.segment.disc_movie import write_movie
 from tests.jobs.video.writing.written import write
 
@@ -44,7 +44,7 @@ def played(path: Path) -> np.ndarray:
 
 
 def test_videos_made_from_rgb_play_in_the_colours_of_their_pictures(tmp_path: Path) -> None:
-    look = VideoLook(
+    look = VideoFormat(
         rate=Fraction(25),
         time_base=Fraction(1, 25),
         pixel_aspect=Fraction(1),
@@ -54,7 +54,7 @@ def test_videos_made_from_rgb_play_in_the_colours_of_their_pictures(tmp_path: Pa
     for suffix in VIDEO_FORMATS:
         for height in HEIGHTS:
             path = tmp_path / f"{height}{suffix}"
-            video = PictureVideo(path, size=(64, height), look=look)
+            video = PictureVideo(path, size=(64, height), video_format=look)
             video.add(stripes(height), Fraction(0), Fraction(1, 25))
             video.finish()
             assert np.abs(played(path) - COLOURS).max() < 8, path.name

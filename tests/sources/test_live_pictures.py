@@ -38,7 +38,7 @@ def test_pictures_are_timed_by_their_arrival(
     open_live: Open, device: PipedCamera, clock: SteppedClock
 ) -> None:
     live = open_live()
-    assert (live.kind, live.expected, live.look.has_tracks) == ("live", None, False)
+    assert (live.kind, live.expected, live.video_format.has_tracks) == ("live", None, False)
     assert live.first.pixels.shape == (32, 48, 3)
     clock.advance(60)
     read = live.read(1, None)
@@ -49,7 +49,7 @@ def test_pictures_are_timed_by_their_arrival(
         picture = next(read)
         times.append((level_of(picture), float(picture.start_s), float(picture.end_s)))
     assert times == [
-        (1, 0, float(1 / live.look.rate)),
+        (1, 0, float(1 / live.video_format.rate)),
         (10, 0.25, 0.5),
         (20, 0.75, 1.25),
         (30, 0.751, 0.752),

@@ -357,7 +357,8 @@ class ShaderPlayer:
         have passed their test: they are read and built. `building`: render slots that the renderer
         builds."""
         self._frames += 1
-        is_building = any(self._slots[name].render_slot in building for name in fx.LOOK_SLOTS)
+        render_slots = [self._slots[name].render_slot for name in fx.LOOK_SLOTS]
+        is_building = any(name in building for name in render_slots)
         is_waiting = is_building or self._is_testing(values)
         self._held_frames = self._held_frames + 1 if is_waiting else 0
         self._crossfade.hold(0 < self._held_frames < HELD_FRAMES)
@@ -366,8 +367,9 @@ class ShaderPlayer:
         for name in fx.LOOK_SLOTS:
             chosen = values[fx.file_address(name)]
             is_on = chosen and values[fx.enable_address(name)]
-            is_playing = is_on and name not in self._bypass.slots
-            if is_playing and self._slots[name].is_waiting_for(chosen):
+            if not is_on or name in self._bypass.slots:
+                continue
+            if self._slots[name].is_waiting_for(chosen):
                 return True
         return False
 
@@ -398,8 +400,7 @@ class ShaderPlayer:
             if any(events.values()):
                 playing[slot.name] = replace(now, inputs={**now.inputs, **events})
         if pressed:  # released, unless somebody has set them since
-            params = [osc_schema.lookup(alias) for alias in pressed]
-            released = [(param, 0.0) for param in params if param is not None]
+            released = [(_param(alias), 0.0) for alias in pressed]
             self._store.glide(released, by="fx", since=snapshot.version)
         return playing
 
@@ -424,8 +425,15 @@ class ShaderPlayer:
         snapshot: Snapshot,
         moved: Mapping[str, float],
     ) -> ShaderSlot:
-        quality = self._slow.quality_of(shader)
-        return slot_of(name, shader, values, snapshot, moved, clock=self.clock, quality=quality)
+        return slot_of(
+            name,
+            shader,
+            values,
+            snapshot,
+            moved,
+            clock=self.clock,
+            quality=self._slow.quality_of(shader),
+        )
 
     def note_costs(
         self,
@@ -451,7 +459,8 @@ class ShaderPlayer:
         draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
         self.draw_ms = draw_ms
         over = {own[name] for name in overruns if name in own}
-        self.holds_up_fade = any(name not in own for name in overruns)
+        others = [name for name in overruns if name not in own]
+        self.holds_up_fade = bool(others)
         period_ms = period_s * 1000.0
         slow = self._slow.count(draw_ms, period_ms, over)
         if is_offline:
@@ -499,6 +508,13 @@ class ShaderPlayer:
         # Reset in this frame: if it is up again, that is a press.
         self._pressed[each.address] = is_up and not is_set
         return is_up and not was_up
+
+
+def _param(alias: str) -> osc_schema.Param:
+    param = osc_schema.lookup(alias)
+    if param is None:
+        raise osc_schema.unknown_address(alias)
+    return param
 
 
 def _events(shader: PlayingShader) -> list[ShaderInput]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from engine.cli.progress import ProgressLook, show_progress, time_left
+from engine.cli.progress import ProgressTexts, show_progress, time_left
 from engine.cli.standard_streams import complain, print_lines
 from engine.dataset.labels.options import removed_format_line
 from engine.errors import SinkError, UsageError
@@ -218,7 +218,7 @@ def _check_line(progress: "CheckProgress") -> str:
     )
 
 
-CHECK: "ProgressLook[CheckProgress]" = ProgressLook(
+CHECK: "ProgressTexts[CheckProgress]" = ProgressTexts(
     nothing="no picture read yet",
     doing="checking",
     line=_check_line,

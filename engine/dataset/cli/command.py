@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from engine.cli.job_options import is_on_command_line, job_options, pop_options
-from engine.cli.progress import ProgressLook, show_progress, time_left
+from engine.cli.progress import ProgressTexts, show_progress, time_left
 from engine.cli.standard_streams import complain, print_lines
 from engine.dataset.choosing import EngineOptions, choose_engine
 from engine.dataset.cli.check_command import FAILED, DatasetCommand
@@ -204,6 +204,6 @@ def _bar_pace(progress: "DatasetProgress") -> str:
     return pace(progress)
 
 
-DATASET: "ProgressLook[DatasetProgress]" = ProgressLook(
+DATASET: "ProgressTexts[DatasetProgress]" = ProgressTexts(
     nothing="no picture yet", doing="drawing", line=progress_line, pace=_bar_pace
 )

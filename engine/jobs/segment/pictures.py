@@ -149,10 +149,10 @@ class OverlayVideo:
             self._video = PictureVideo(
                 self._file.unfinished,
                 size=(width, height),
-                look=pictures.look,
+                video_format=pictures.video_format,
                 every=every,
                 tracks_from=Path(pictures.path),
-                end_s=None if limit is None else limit * every / pictures.look.rate,
+                end_s=None if limit is None else limit * every / pictures.video_format.rate,
                 displayed_path=path,
                 metadata=metadata,
             )

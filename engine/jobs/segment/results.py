@@ -35,7 +35,7 @@ class SegmentedBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaintLook:
+class OverlayStyle:
     opacity: float
     is_hard: bool
 
@@ -43,10 +43,12 @@ class PaintLook:
 class MaskedPicture:
     """A picture with its masks, drawn on first use. Single-threaded."""
 
-    def __init__(self, picture: InputPicture, segmentation: Segmentation, look: PaintLook) -> None:
+    def __init__(
+        self, picture: InputPicture, segmentation: Segmentation, style: OverlayStyle
+    ) -> None:
         self.picture = picture
         self.segmentation = segmentation
-        self._look = look
+        self._style = style
         self._boxes = mask_boxes(segmentation.masks)
         # one layout: Numba compiles once
         self._masks = np.require(segmentation.masks, requirements=["C", "W"])
@@ -62,9 +64,15 @@ class MaskedPicture:
                 return source
             self._overlay = np.empty_like(source)
             colours = object_colours([each.id for each in self.segmentation.objects])
-            look = self._look
+            style = self._style
             paint_masks(
-                self._overlay, source, self._masks, self._boxes, colours, look.opacity, look.is_hard
+                self._overlay,
+                source,
+                self._masks,
+                self._boxes,
+                colours,
+                style.opacity,
+                style.is_hard,
             )
         return self._overlay
 

@@ -12,7 +12,7 @@ from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
 from engine.jobs.segment.pictures import MaskFolder, OverlayPicture, OverlayVideo, PngFolder
-from engine.jobs.segment.results import MaskedPicture, PaintLook, SegmentedBatch
+from engine.jobs.segment.results import MaskedPicture, OverlayStyle, SegmentedBatch
 from engine.models.locate import public_name
 from engine.sinks.generation_info import GenerationInfo, generation_info
 from engine.sources.pictures import Pictures
@@ -42,7 +42,7 @@ class Writer:
         self._mode = mode
         self._finished = finished
         self._metadata = _metadata_of(job, mode, finished.work.dtype) if job.metadata else None
-        self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
+        self._style = OverlayStyle(opacity=job.opacity, is_hard=job.edge == "hard")
 
     def run(self, results: Iterator[SegmentedBatch]) -> None:
         """Run on the writer thread."""
@@ -57,7 +57,7 @@ class Writer:
                 for picture, found in zip(
                     segmented.batch.pictures, segmented.result.segmentations, strict=True
                 ):
-                    result = MaskedPicture(picture, found, self._look)
+                    result = MaskedPicture(picture, found, self._style)
                     for output in list(self._open):
                         with self._or_fail(output):
                             output.add(result)

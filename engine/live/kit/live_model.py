@@ -99,8 +99,8 @@ class Surroundings:
     audio: AudioInput
     has_camera: Callable[[], bool]
     gate: Gate
-    broadcast: Callable[..., None]
-    """`broadcast(address, *arguments)` sends an OSC message to every subscriber."""
+    notify: Callable[..., None]
+    """`notify(address, *arguments)` sends an OSC message to every subscriber."""
     store: ParamStore
     clock: Clock
     report: Report

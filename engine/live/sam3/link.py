@@ -85,7 +85,7 @@ class SegmentationLink(PictureLink[Build]):
         self._size_px = around.config.width, around.config.height
         """Size of the extra pictures until the first result."""
         self._output = self._open_output("objects")
-        self._outputs = MaskOutputs(around.broadcast)
+        self._outputs = MaskOutputs(around.notify)
         self._view = MasksView()
         self._segmentation: Segmentation | None = None
         self._picture: VideoFrame | None = None
@@ -187,7 +187,7 @@ class SegmentationLink(PictureLink[Build]):
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         self._view = self.view()
         self._outputs.add_to(scene, self._view, values)
-        self._outputs.broadcast_objects(self._view)
+        self._outputs.notify_objects(self._view)
 
     def view(self) -> MasksView:
         """The masks to show in this frame. Reads the newest result."""

@@ -16,16 +16,16 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.system.daemon_worker import DaemonWorker
 from engine.values import FrameId, LazyPicture, Segmentation
 
-Broadcast = Callable[..., None]
+Notify = Callable[..., None]
 
 
 class MaskOutputs:
     """Publishes the masks as OSC, pictures and control image, which another thread draws. Render
     thread."""
 
-    def __init__(self, broadcast: Broadcast) -> None:
-        """`broadcast(address, *args)` sends an OSC message to every subscriber."""
-        self._broadcast = broadcast
+    def __init__(self, notify: Notify) -> None:
+        """`notify(address, *args)` sends an OSC message to every subscriber."""
+        self._notify = notify
         self._last_sent: Segmentation | None = None
         self._size_px = (1, 1)
         self._worker = DaemonWorker("sam3 control")
@@ -47,16 +47,16 @@ class MaskOutputs:
             view.segmentation, size_px=self._size_px
         )
 
-    def broadcast_objects(self, view: MasksView) -> None:
+    def notify_objects(self, view: MasksView) -> None:
         """Send each result once over OSC: the number of objects, then each object, best first; 0
         when the masks end."""
         if view.segmentation is self._last_sent:
             return
         self._last_sent = view.segmentation
         objects = view.segmentation.objects if view.segmentation is not None else ()
-        self._broadcast("/sam3/objects", len(objects))
+        self._notify("/sam3/objects", len(objects))
         for rank, each in enumerate(objects, start=1):
-            self._broadcast(f"/sam3/object/{rank}", each.id, each.prompt, each.score, *each.box)
+            self._notify(f"/sam3/object/{rank}", each.id, each.prompt, each.score, *each.box)
 
     def update_control_image(
         self,

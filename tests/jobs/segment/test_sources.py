@@ -15,7 +15,7 @@ from PIL import Image
 from engine.errors import ModelError, SinkError, UsageError
 from engine.jobs.segment.job import NO_PROMPT, SegmentJob
 from engine.jobs.segment.pictures import MaskFolder
-from engine.jobs.segment.results import MaskedPicture, PaintLook
+from engine.jobs.segment.results import MaskedPicture, OverlayStyle
 from engine.jobs.segment.run import mode_for, open_job
 from engine.sources.pictures import Pictures, open_pictures
 from engine.values import FoundObject, Segmentation
@@ -219,7 +219,7 @@ def test_ids_above_255_are_whole_numbers_in_masks_of_16_bits(movie, tmp_path: Pa
         found = Segmentation(
             objects=objects, masks=masks, picture_px=size_px, index=picture.number, time_s=0.0
         )
-        folder.add(MaskedPicture(picture, found, PaintLook(opacity=1.0, is_hard=True)))
+        folder.add(MaskedPicture(picture, found, OverlayStyle(opacity=1.0, is_hard=True)))
     folder.finish(lambda unfinished: None)
     assert folder.notes == [
         f"{folder.path}: 16 bits from frame_000001.png on, because ids are above 255"

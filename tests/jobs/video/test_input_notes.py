@@ -52,7 +52,7 @@ def test_each_field_or_frame_of_an_interlaced_video_becomes_a_picture(
     tick_s = Fraction(1, 1000)  # Matroska's
     assert all(abs(picture.start_s - Fraction(picture.number, 60)) <= tick_s for picture in read)
     assert all(abs(picture.end_s - Fraction(picture.number + 1, 60)) <= tick_s for picture in read)
-    assert pictures.look.rate == 60 and pictures.expected == 24
+    assert pictures.video_format.rate == 60 and pictures.expected == 24
     assert pictures.counts.notes == [] and pictures.counts.decoded == 24
     ends = np.stack([picture.pixels[4:-4, :, 0].astype(int) for picture in read])
     assert np.abs(np.diff(ends, axis=1)).max() < 48  # no combs: rows beside each other are alike
@@ -61,7 +61,7 @@ def test_each_field_or_frame_of_an_interlaced_video_becomes_a_picture(
     assert [number_of_bar(picture.pixels) for picture in frames.read(1, None)] == list(
         range(0, 24, 2)
     )
-    assert frames.look.rate == 30
+    assert frames.video_format.rate == 30
     assert open_input(source).counts.notes == [
         f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 "
         "pictures per second of it, "
@@ -98,7 +98,7 @@ def test_a_folder_has_the_requested_rate(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(numbered(number)).save(tmp_path / f"{number}.png")
     pictures = open_input(str(tmp_path), fps=29.97)
-    assert pictures.look.rate == Fraction(30000, 1001)
+    assert pictures.video_format.rate == Fraction(30000, 1001)
     assert [picture.start_s for picture in pictures.read(1, None)] == [
         Fraction(1001 * n, 30000) for n in range(3)
     ]

@@ -56,17 +56,17 @@ def rig(reports: Any) -> Iterator[OutputsRig]:
 
 def test_each_result_is_sent_once_best_first_and_its_end_as_zero(rig: OutputsRig) -> None:
     view = MasksView(segmentation=found((0.5, 0.5, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5)))
-    rig.outputs.broadcast_objects(NO_MASKS)
+    rig.outputs.notify_objects(NO_MASKS)
     assert rig.sent == []
     for _ in range(3):
-        rig.outputs.broadcast_objects(view)
+        rig.outputs.notify_objects(view)
     assert rig.sent == [
         ("/sam3/objects", 2),
         ("/sam3/object/1", 7, 1, 0.9, 0.5, 0.5, 0.25, 0.5),
         ("/sam3/object/2", 8, 2, 0.8, 0.25, 0.5, 0.5, 0.5),
     ]
-    rig.outputs.broadcast_objects(NO_MASKS)
-    rig.outputs.broadcast_objects(NO_MASKS)
+    rig.outputs.notify_objects(NO_MASKS)
+    rig.outputs.notify_objects(NO_MASKS)
     assert rig.sent[3:] == [("/sam3/objects", 0)]
 
 

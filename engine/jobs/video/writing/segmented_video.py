@@ -89,7 +89,7 @@ class SegmentedVideo:
         self.work = work
         self._metadata = metadata
         self._suffix = self.path.suffix.lower()
-        self._tick_s = tick_of(self.path, pictures.look, job.every)
+        self._tick_s = tick_of(self.path, pictures.video_format, job.every)
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
         self._segments: list[VideoSegment] = []
         self._is_live = pictures.kind == "live"
@@ -103,7 +103,7 @@ class SegmentedVideo:
         self._newest = 0
         """State of the current segment."""
         self._latest_s = Fraction(0)
-        aspect = pictures.look.pixel_aspect
+        aspect = pictures.video_format.pixel_aspect
         if self._suffix in SQUARE_ONLY and aspect != 1:
             squares = f"its pixels are square, the source's have the aspect {aspect}"
             self.notes.append(f"{self.path.name}: {squares}; .mkv keeps that")
@@ -182,7 +182,7 @@ class SegmentedVideo:
         return PictureVideo(
             self.work.path / f"segment_{number:06d}{self._suffix}",
             size=self._size,
-            look=self._pictures.look,
+            video_format=self._pictures.video_format,
             every=self._job.every,
             displayed_path=self.path,
             is_piece=True,
@@ -212,7 +212,7 @@ class SegmentedVideo:
     def _length_of(self, picture: InputPicture) -> Fraction:
         """Seconds for which the source shows a picture, in whole ticks; the source's reader ends
         half a tick early."""
-        tick_s = self._pictures.look.time_base
+        tick_s = self._pictures.video_format.time_base
         return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
 
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
@@ -241,7 +241,7 @@ class SegmentedVideo:
         of the pictures. FFmpegError or OSError if it cannot be written; the caller then removes the
         incomplete file."""
         tick_s = self._tick_s
-        look = self._pictures.look
+        video_format = self._pictures.video_format
         last = self._segments[-1]
         # The last picture is also shown for the pictures skipped after it.
         periods = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
@@ -260,9 +260,9 @@ class SegmentedVideo:
             with av.open(name_for_ffmpeg(self.work.path / self._segments[0].name)) as first:
                 stream = container.add_stream_from_template(first.streams.video[0])
             stream.time_base = stream.codec_context.time_base = tick_s
-            stream.codec_context.framerate = look.rate / self._job.every
-            stream.codec_context.sample_aspect_ratio = look.pixel_aspect
-            if look.has_tracks:
+            stream.codec_context.framerate = video_format.rate / self._job.every
+            stream.codec_context.sample_aspect_ratio = video_format.pixel_aspect
+            if video_format.has_tracks:
                 tracks = self._open_tracks(container, stream, None if has_all_sound else end_s)
             container.metadata.update(video_tags(self._metadata(), tracks))
             for packet in self._packets(round(end_s / tick_s)):
@@ -289,7 +289,7 @@ class SegmentedVideo:
         """SourceError if the source no longer exists. It is named by its label, which has no
         password."""
         form = VIDEO_FORMATS[self._suffix]
-        rate = self._pictures.look.rate if self._job.every == 1 else None
+        rate = self._pictures.video_format.rate if self._job.every == 1 else None
         source = self._pictures.path
         name = self.path.name
         try:

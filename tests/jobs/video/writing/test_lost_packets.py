@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.segment.pictures import OverlayVideo
-from engine.jobs.segment.results import MaskedPicture, PaintLook
+from engine.jobs.segment.results import MaskedPicture, OverlayStyle
 from engine.sources.pictures import InputPicture, open_pictures
 from engine.values import FoundObject, Segmentation
 from tests.jobs.video.writing.clapper import (
@@ -50,7 +50,7 @@ def left_half(picture: InputPicture) -> MaskedPicture:
         index=picture.number,
         time_s=float(picture.start_s),
     )
-    return MaskedPicture(picture, found, PaintLook(opacity=1.0, is_hard=True))
+    return MaskedPicture(picture, found, OverlayStyle(opacity=1.0, is_hard=True))
 
 
 def in_segment(source: Path, out: Path, frames: int | None = None) -> OverlayVideo:

@@ -26,7 +26,7 @@ class Live:
 
     def __init__(self, source: Path) -> None:
         self._pictures = open_pictures(source)
-        self.look, self.first = self._pictures.look, self._pictures.first
+        self.video_format, self.first = self._pictures.video_format, self._pictures.first
         self.counts, self.expected = self._pictures.counts, None
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
