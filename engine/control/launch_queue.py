@@ -192,7 +192,7 @@ class LaunchQueue:
             return pulse.beat
         beats = _beats_of(quantum, pulse)
         last = math.floor(_reached(pulse) / beats) * beats
-        late_s = float(str(self._store.get("/launch/late_ms"))) / 1000.0
+        late_s = self._store.number("/launch/late_ms") / 1000.0
         is_late = 0.0 < late_s >= (pulse.beat - last) * 60.0 / pulse.bpm
         is_used = self._used.get(key) == (last, _count_of(pulse))
         # 0: the previous message began the count

@@ -183,7 +183,8 @@ def spread(values: Mapping[str, Any], moved: dict[str, float]) -> None:
         if address in moved:
             for param, move in moves_of(values[MOVES[address]]):
                 if param.can_glide and param.address not in moved:
-                    moved[param.address] = float(move.value(param, moved[address]))  # type: ignore[arg-type]
+                    position = osc_schema.as_number(moved[address])
+                    moved[param.address] = osc_schema.as_number(move.value(param, position))
 
 
 def breathe(values: Mapping[str, Any], moved: dict[str, float], depth: float, bar: float) -> None:

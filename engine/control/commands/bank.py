@@ -257,7 +257,7 @@ class BankControl:
 
     @property
     def _shown_bank(self) -> int:
-        return int(str(self._store.get(SHOWN_BANK)))
+        return int(self._store.number(SHOWN_BANK))
 
     def shown_looks(self) -> list[str]:
         """The presets of the pads of the displayed bank, "" for an empty one. Any thread."""

@@ -123,7 +123,7 @@ class CueControl:
 
     def _next(self) -> Cue:
         passed_s = self._clock.now_s() - self._go_s
-        pause_s = float(str(self._store.get(GO_PAUSE)))
+        pause_s = self._store.number(GO_PAUSE)
         if passed_s < pause_s:
             needed = f"{pause_s:g} s are needed between two ({GO_PAUSE})"
             raise CueError(f"ignored, {passed_s:.2f} s after the last go: {needed}")

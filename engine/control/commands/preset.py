@@ -443,7 +443,8 @@ class PresetControl:
         prepared."""
         loaded = self.cache.find(name)
         if loaded is not None:
-            self._upcoming.prepare({**self._store.snapshot(), **self._arrange(loaded).by_address()})
+            present = self._store.snapshot().to_dict()
+            self._upcoming.prepare(present | self._arrange(loaded).by_address())
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises

@@ -128,7 +128,7 @@ class PresetMixer:
 
     @property
     def _position(self) -> float:
-        return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
+        return self._store.number(CROSSFADER)
 
     def prepare(self, name: str) -> None:
         """Prepare a preset for the next take, with its shaders; "": none. PresetError if it cannot

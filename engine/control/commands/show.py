@@ -366,8 +366,7 @@ class ShowControl:
                     "preset.number", f"/preset/number: no preset has number {number}; {hint}"
                 )
             return
-        fade_s = snapshot["/preset/fade_s"]
-        assert isinstance(fade_s, float)
+        fade_s = snapshot.number("/preset/fade_s")
         since = snapshot.version if self._before is None else self._before.version
         changes = [
             change

@@ -99,7 +99,7 @@ class StillControl:
                 macros[f"/macro/moves/{macro}"] = f"/fx/{GENERATOR}/{number} 0 1"
                 macros[f"/macro/name/{macro}"] = "Colour" if each == "hue" else each.capitalize()
             look |= handy_macros(look | macros)
-            values = {**self._store.snapshot(), **look}
+            values = self._store.snapshot().to_dict() | dict(look)
             reply.attempt(partial(self._banks.save, name, values, pad, reply))
 
     def _write(self, pixels: np.ndarray, pad: int, reply: Reply) -> None:

@@ -242,8 +242,7 @@ class TimecodeControl:
 
     def _check_channel(self, source: str) -> None:
         """Report, once, a channel that the sound does not have."""
-        channel = self._store.get("/timecode/ltc_channel")
-        assert isinstance(channel, int)
+        channel = int(self._store.number("/timecode/ltc_channel"))
         if source != "ltc" or channel == self._last_channel:
             return
         self._last_channel = channel

@@ -7,7 +7,7 @@ from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import WindowSink
 from engine.sinks.window_messages import DEFAULTS, WindowState
-from engine.system.reporting import Report
+from engine.system.reporting import Report, ReportOnce
 
 DISPLAY = "/window/display"
 KIND = "window"
@@ -19,12 +19,11 @@ class WindowControl:
     def __init__(self, store: ParamStore, sinks: SinkSet, report: Report) -> None:
         self._store = store
         self._sinks = sinks
-        self._report = report
         self._displayed: tuple[WindowSink | None, int] = None, 0
         """The window that the parameters belong to, and the revision of its values that they
         have."""
         self._is_first = True
-        self._problems: dict[SinkSpec, str] = {}
+        self._report_once = ReportOnce(report)
 
     def follow(self, snapshot: Snapshot) -> bool:
         """Pass the parameters to their window, or load the values of another one. Once per frame;
@@ -34,10 +33,8 @@ class WindowControl:
         has_closed = False
         for spec, sink in windows:
             state = sink.window_state
-            if state.problem != self._problems.get(spec, ""):
-                self._problems[spec] = state.problem
-                if state.problem:
-                    self._report(f"sink.{spec.label}", f"{spec.label}: {state.problem}")
+            line = f"{spec.label}: {state.problem}" if state.problem else ""
+            self._report_once(f"sink.{spec.label}", line, about=str(spec))
             if state.is_closed:
                 self._sinks.stop(spec.label, spec.argument)
                 has_closed = True

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import osc_schema
 from engine.control.link.messages import (
     MISSING,
     LinkState,
@@ -66,7 +67,7 @@ class Orders:
         self._newest += 1
         bpm = set_by_someone.get("/tempo/bpm")
         return Order(
-            bpm=None if bpm is None else float(str(bpm)),
+            bpm=None if bpm is None else osc_schema.as_number(bpm),
             beats_a_bar=int(values.number("/tempo/beats_a_bar")),
             start_stop_sync=bool(values["/tempo/start_stop_sync"]),
             order=self._newest,
