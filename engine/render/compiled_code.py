@@ -47,11 +47,9 @@ _PYTHON: Final = (
 def portable_target(own: Target) -> Target | None:
     """The target of portable code; None if this processor cannot run it, or the user has chosen
     another."""
-    if (
-        config.CPU_NAME is not None
-        or config.CPU_FEATURES is not None
-        or not own[0].startswith("x86_64")
-    ):  # type: ignore[attr-defined]  # set by name
+    settings: Any = config  # numba sets these by name, so that no checker sees them
+    is_chosen = settings.CPU_NAME is not None or settings.CPU_FEATURES is not None
+    if is_chosen or not own[0].startswith("x86_64"):
         return None
     has = binding.get_host_cpu_features()
     return (own[0], PORTABLE, "") if all(map(has.get, NEEDED)) else None
