@@ -18,7 +18,7 @@ from osc_schema.declare import (
     text,
     whole,
 )
-from osc_schema.types import Area, ExtraPicture, Param
+from osc_schema.types import Area, ExtraPicture, Param, as_number
 
 CHILD = "sd"
 LORAS = (1, 2, 3, 4)
@@ -591,13 +591,10 @@ AREA = Area(
 
 
 def declared(name: str) -> Param:
-    """The parameter `/sd/NAME`: its range, default and help, for everything that paints, also
-    without an engine."""
+    """The parameter `/sd/NAME`: range, default and help for all that paints without an engine."""
     return next(param for param in AREA.params if param.address == f"/sd/{name}")
 
 
 def default_of(name: str) -> float:
     """The default of the number `/sd/NAME`."""
-    default = declared(name).default
-    assert isinstance(default, int | float)
-    return default
+    return as_number(declared(name).default)

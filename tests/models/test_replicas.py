@@ -22,7 +22,14 @@ from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.oracle import source_picture
 from tests.support.long_form import IS_SOAK
-from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
+from tests.support.replicas import (
+    folders,
+    loras,
+    prompts,
+    published_nets,
+    samplers,
+    single_files,
+)
 from tests.support.replicas.replica import (
     Refused,
     Replica,
@@ -33,7 +40,7 @@ from tests.support.replicas.replica import (
 )
 
 SIDE_PX = 64
-MODULES = (folders, loras, nets, prompts, samplers, single_files)
+MODULES = (folders, loras, published_nets, prompts, samplers, single_files)
 REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in module.REPLICAS]
 
 
