@@ -2,10 +2,9 @@
 
 Free: the phase is the integral of the rate, so that it does not jump when the rate is changed.
 Locked: it is `beat / beats per cycle`, so it always fits the bar. `/lfo/<n>/phase` is added to
-both. With x the fraction of the phase: sine
-(1 - cos 2 pi x) / 2, triangle 1 - |2x - 1|, saw x, square 1 in the first half. Random holds one
-value per cycle: a hash of the numbers of the LFO and the cycle (MurmurHash3's finaliser, Appleby),
-the same in every run.
+both. With x the fraction of the phase: sine (1 - cos 2 pi x) / 2, triangle 1 - |2x - 1|, saw x,
+square 1 in the first half. Random holds one value per cycle: a hash of the numbers of the LFO and
+the cycle (MurmurHash3's finaliser, Appleby), the same in every run.
 """
 
 import math

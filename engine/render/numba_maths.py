@@ -43,8 +43,8 @@ K0, K1, K2, K3, K4 = (
 )
 ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -0.302872))
 
-# The buffers of one row of the picture, (16, width) float32.
-# source position, a layer's brightness and weights, 1 where one was drawn
+# The buffers of one row of the picture, (16, width) float32: source position, a layer's brightness
+# and weights, 1 where one was drawn
 X, Y, VALUES, WEIGHTS, HAS_BASE = range(5)
 # red, green and blue
 PICTURE = slice(5, 8)

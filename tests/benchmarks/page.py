@@ -88,8 +88,7 @@ meets the goal."""
 
 def rows(name: str) -> tuple[Row, ...]:
     """Read the rows of a table beside this file, two lines each: description | file | unit | goal,
-    then indented our
-    figure | the baseline's | the baseline.
+    then indented our figure | the baseline's | the baseline.
 
     A baseline's figure that begins with `..` stands beside ours."""
     table = Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -164,9 +164,9 @@ def count_subblocks(layer: Any) -> None:
 
 def measure_moments(decoder: Any, native_side: int) -> None:
     """Query channel 3 moment + kind: the mean over patches of w area, by the mean of w, in the
-    order of MOMENTS. The
-    position bias is a curve in sign(d) log2(|d| + 1) / 3, d eight times the distance from the reference box's left edge
-    at 1/4: straight between the patches of 24, 48 and 72 a side, exact at each."""
+    order of MOMENTS. The position bias is a curve in sign(d) log2(|d| + 1) / 3, d eight times the
+    distance from the reference box's left edge at 1/4: straight between the patches of 24, 48 and
+    72 a side, exact at each."""
     decoder.reference_points.weight.zero_()  # logits: the box in the middle, half the picture wide
     sides = (native_side, 2 * native_side, 3 * native_side)
     edges = torch.unique(

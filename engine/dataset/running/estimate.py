@@ -13,10 +13,9 @@ from engine.dataset.task import PictureTask
 
 MB, GB = 10**6, 10**9
 
-# Memory of one picture's process, by pixels. Raster: 363 MB at 640x640, 357 at 1920x1080, 831 at
-# 5280x3956, with all files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at
-# 640x640 with ours, about 7 at 5280x3956. With a margin of a quarter.
-# and for each pixel
+# Memory of one picture's process, and for each of its pixels, with a margin of a quarter. Raster:
+# 363 MB at 640x640, 357 at 1920x1080, 831 at 5280x3956, with all files; recipe 2: 526 MB at
+# 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956.
 MEMORY_BYTES = {"raster": (450 * MB, 30), "recipe 2": (600 * MB, 50), "cycles": (900 * MB, 300)}
 USED_FRACTION = 0.9  # of the available memory
 

@@ -7,10 +7,9 @@ at the same addresses, and with all w_i 0 the weights are bit-identical to the f
 `plan/lora_file.py` maps tensors to weights.
 
 The formulas are those of LyCORIS (lycoris/modules, lycoris/functional) and ComfyUI
-(comfy/weight_adapter). A delta is
-proportional to the strength w, except with DoRA: there the weight becomes W + w (m (W + D) / |W +
-D| - W), as in ComfyUI (weight_decompose in base.py). peft scales D inside, so that strength 0 is
-not the original model.
+(comfy/weight_adapter). A delta is proportional to the strength w, except with DoRA: there the
+weight becomes W + w (m (W + D) / |W + D| - W), as in ComfyUI (weight_decompose in base.py). peft
+scales D inside, so that strength 0 is not the original model.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

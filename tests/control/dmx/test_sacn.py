@@ -10,10 +10,10 @@ from tests.support.dmx import DESK_CID, sacn
 from tests.support.long_form import IS_SOAK
 
 HEAD_OF_A_PROGRAM = bytes.fromhex(
-    "00100000" "4153432d45312e3137000000" "726e" "00000004" "6ba7b8109dad11d180b400c04fd430c8"
-    "7258" "00000002" "4465736b" + "00" * 60 + "78" "0000" "09" "00" "0007"
-    "720b" "02" "a1" "0000" "0001" "0201" "00" "0102ff"
-)  # fmt: skip
+    "00100000 4153432d45312e3137000000 726e 00000004 6ba7b8109dad11d180b400c04fd430c8"
+    f"7258 00000002 4465736b {'00' * 60} 78 0000 09 00 0007"
+    "720b 02 a1 0000 0001 0201 00 0102ff"
+)
 """Universe 7, priority 120, sequence 9, levels 1, 2, 255, then 509 zeros, as sacn 1.11.0 sends
 it."""
 

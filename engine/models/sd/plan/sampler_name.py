@@ -45,21 +45,21 @@ model."""
 MERGE_GUIDANCE = 2.0
 """For merges: DreamShaper XL Turbo and Lightning 2, Juggernaut XL Lightning 1.5 to 2, RealVisXL
 Lightning 1 to 2 (their authors on CivitAI)."""
-# DreamShaper XL Turbo 4 to 8, Lightning 3 to 6, Juggernaut XL Lightning 5 to 7, RealVisXL Lightning
-# 5
+# DreamShaper XL Turbo 4 to 8, Lightning 3 to 6, Juggernaut XL Lightning 5 to 7,
+# RealVisXL Lightning 5
 MERGE_STEPS = 6
 _CFG_GUIDANCE = 6.0  # Hyper-SD's CFG files: 5 to 8 (ByteDance/Hyper-SD)
 _DMD_STEPS = 4  # tianweiy/DMD2, also in the names of the files
 _NOTES = (
     (r"\bvega ?rt\b",
-        "VegaRT, an LCM-LoRA for Segmind-Vega: sampler lcm, 2 to 8 steps, no " "guidance"),
+     "VegaRT, an LCM-LoRA for Segmind-Vega: sampler lcm, 2 to 8 steps, no guidance"),
     (r"\byoso\b", "YOSO: sampler lcm, 2 steps, guidance 1.5; its one-step mode is not available"),
     (r"\b(perflow|pe r flow)\b",
-        "PeRFlow, whose scheduler (piecewise rectified flow, 4 to 8 " "steps) is not available: "
+     "PeRFlow, whose scheduler (piecewise rectified flow, 4 to 8 steps) is not available: "
      "pictures differ from its authors'; set the sampler euler and 8 steps"),
     (r"\btdm\b", "TDM, made for 4 steps without guidance: set the sampler dpm"),
     (r"\bnitro ?(sd|fusion)\b",
-        "NitroFusion, made for 1 to 4 steps of LCM with shifted " "timesteps, which are not "
+     "NitroFusion, made for 1 to 4 steps of LCM with shifted timesteps, which are not "
      "available: pictures differ from its authors'; set the sampler lcm, 4 steps, no guidance"),
 )  # fmt: skip
 """Patterns of tokens, and the note: segmind/Segmind-VegaRT, Luo-Yihong/yoso_sd1.5_lora,
