@@ -16,10 +16,10 @@ METHODS = {"read_bytes", "read_text"}
 """Of a path."""
 FUNCTIONS = set(
     """
-    open io.open gzip.open bz2.open lzma.open wave.open zipfile.ZipFile zipfile.is_zipfile tarfile.open av.open
-    np.load np.fromfile np.memmap np.loadtxt np.genfromtxt cv2.imread cv2.VideoCapture Image.open h5py.File
-    soundfile.SoundFile soundfile.read soundfile.info torch.load load_file safe_open ElementTree.parse
-    ElementTree.iterparse
+    open io.open gzip.open bz2.open lzma.open wave.open zipfile.ZipFile zipfile.is_zipfile
+    tarfile.open av.open np.load np.fromfile np.memmap np.loadtxt np.genfromtxt cv2.imread
+    cv2.VideoCapture Image.open h5py.File soundfile.SoundFile soundfile.read soundfile.info
+    torch.load load_file safe_open ElementTree.parse ElementTree.iterparse
     """.split()
 )
 OPENED = {"stream", "packed", "raw", "os.devnull"}

@@ -15,18 +15,19 @@ FOLDERS: Final = ("engine", "osc_schema", "touchdesigner", "tests", "docs")
 GENERATED: Final = ROOT / "touchdesigner" / "build_component.py"
 OLD_TERMS: Final = frozenset(
     """
-    anew asked desk desks drawn fate fates film films flood floods given gone ground grounds heard held kept made meant
-    mend mended mends owe owed owes place placed places rival rivals said sham share shared_out shares shelf shelves
-    shown sieve sieves stage stages standin taken tell telling tells told wanted word words
+    anew asked desk desks drawn fate fates film films flood floods given gone ground grounds heard
+    held kept made meant mend mended mends owe owed owes place placed places rival rivals said sham
+    share shared_out shares shelf shelves shown sieve sieves stage stages standin taken tell telling
+    tells told wanted word words
     """.split()
 )
 VAGUE_TERMS: Final = frozenset(("found", "known", "left", "seen"))
 """Not of local variables, nor of tests."""
 FILLERS: Final = frozenset(
     """
-    a after all an and any are as at be before by each ever far first for from here how i in is it its itself just k
-    last more most n never new next no not now of old on once one only or other others own self so still that the there
-    this to two what when where which who with x y z
+    a after all an and any are as at be before by each ever far first for from here how i in is it
+    its itself just k last more most n never new next no not now of old on once one only or other
+    others own self so still that the there this to two what when where which who with x y z
     """.split()
 )
 """Words that add no meaning to a term: `is_told`, `last_asked` and `words_of` count as well."""

@@ -1,4 +1,4 @@
-"""The files of the project, their syntax trees and their imports, for the tests of the structure."""
+"""The files of the project, their syntax trees and imports, for the tests of the structure."""
 
 import ast
 import gc

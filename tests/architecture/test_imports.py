@@ -25,10 +25,10 @@ from tests.architecture.source_tree import (
 # From the lowest to the highest: each may import only those before it. A folder in one of NESTED is
 # a part of its own.
 PARTS = """
-    osc_schema errors system values config osc ipc audio params params/mapping control/link sources models/compat
-    children render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx
-    control/midi control/commands live/kit live/* live web/serving web outputs frame_loop engine app jobs jobs/kit
-    jobs/video jobs/segment jobs/convert cli dataset
+    osc_schema errors system values config osc ipc audio params params/mapping control/link sources
+    models/compat children render dmx sinks models models/* control/outgoing control/foreign control
+    control/query control/dmx control/midi control/commands live/kit live/* live web/serving web
+    outputs frame_loop engine app jobs jobs/kit jobs/video jobs/segment jobs/convert cli dataset
 """.split()
 ORDER = []
 """PARTS with the folders that they stand for: a model is a folder of its own, and is not named
@@ -46,10 +46,11 @@ for _part in PARTS:
     ] or [_part]
 
 USED_BY_THE_DATASET = """
-    system.atomic_file system.file_names system.folders system.foreign_data system.installing system.lazy_names
-    system.package_version system.picture_size system.plain_text system.power system.python_process system.small_file
-    system.translate_errors system.work_folder system.worker_process render.compiled_code render.context
-    render.egl_devices render.shader_source cli.doctor_checks cli.job_options cli.probe cli.progress cli.signals
+    system.atomic_file system.file_names system.folders system.foreign_data system.installing
+    system.lazy_names system.package_version system.picture_size system.plain_text system.power
+    system.python_process system.small_file system.translate_errors system.work_folder
+    system.worker_process render.compiled_code render.context render.egl_devices
+    render.shader_source cli.doctor_checks cli.job_options cli.probe cli.progress cli.signals
     cli.standard_streams
 """.split()
 """What a job of another room may use, beside errors and the face of jobs/kit; the last six are for
@@ -243,9 +244,13 @@ def test_planning_a_model_loads_no_inference_library() -> None:
 def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
     """`load` and the painters use the choices of `plan_model`; names and configurations are read in
     one place."""
-    deciding = set(
-        "choose_sampler choose_prediction sampler_from_name predicts_picture scheduler_config".split()
-    )
+    deciding = {
+        "choose_sampler",
+        "choose_prediction",
+        "sampler_from_name",
+        "predicts_picture",
+        "scheduler_config",
+    }
     plan = ENGINE / "models" / "sd" / "plan"
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} decides with {alias.name}"

@@ -36,7 +36,8 @@ class Device:
 def enumerate_input_devices(form):
     assert form == "avfoundation"
     video = {video!r}
-    return [*(Device(str(n), name, "video") for n, name in enumerate(video)), Device("0", "MacBook Mikrofon", "audio")]
+    cameras = [Device(str(n), name, "video") for n, name in enumerate(video)]
+    return [*cameras, Device("0", "MacBook Mikrofon", "audio")]
 """
 
 

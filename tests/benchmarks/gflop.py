@@ -1,4 +1,5 @@
-"""Counts the work of models of the real sizes, without computing: GFLOP, 2 x multiply-adds / 1e9."""
+"""Counts the work of models of the real sizes, without computing: GFLOP, 2 x multiply-adds
+/ 1e9."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -89,8 +90,8 @@ def sam3_gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
 
 
 def sam3_tracker_gflop(name: str, resolution: int) -> dict[str, float]:
-    """GFLOP per picture of the tracker, in addition to those of `sam3_gflop`: `picture`, and for each
-    `object` with the usual seven pictures in memory. Counted, not run."""
+    """GFLOP per picture of the tracker, in addition to those of `sam3_gflop`: `picture`, and for
+    each `object` with the usual seven pictures in memory. Counted, not run."""
 
     model = build(name, resolution, "meta", torch.float32)
     tracker = model.video.tracker_model

@@ -54,14 +54,20 @@ PACKAGES = {
 PROBE = r"""
 import importlib.util, json, platform, sys
 packages, device = json.loads(sys.argv[1]), sys.argv[2]
-missing = [f"{name} (for {what})" for name, what in packages.items() if importlib.util.find_spec(name) is None]
+missing = [
+    f"{name} (for {what})"
+    for name, what in packages.items()
+    if importlib.util.find_spec(name) is None
+]
 facts = {"machine": platform.machine(), "python": platform.python_version(), "missing": missing}
 try:
     import torch
     facts["torch"] = torch.__version__
     if device == "cuda" and torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
-        facts |= {"card": card.name, "memory_gib": round(card.total_memory / 2**30, 1), "cuda": torch.version.cuda}
+        facts["card"] = card.name
+        facts["memory_gib"] = round(card.total_memory / 2**30, 1)
+        facts["cuda"] = torch.version.cuda
     elif device == "cuda":
         missing.append("CUDA: torch sees no card")
 except Exception as error:
@@ -71,7 +77,10 @@ try:
     from engine.render.context import is_software, open_context
     facts["opengl"] = open_context().info["GL_RENDERER"]
     if is_software(facts["opengl"]):
-        missing.append(f"OpenGL on the card: {facts['opengl']} draws on the CPU; see docs/reference/platforms.md")
+        missing.append(
+            f"OpenGL on the card: {facts['opengl']} draws on the CPU; "
+            "see docs/reference/platforms.md"
+        )
 except Exception as error:
     missing.append(f"OpenGL (for the picture): {error}")
 print("\n" + json.dumps(facts))

@@ -177,7 +177,8 @@ def layer_value(
     bias = np.float32(values["/multiverse/bias"])
     points = (bias + (1 - bias) * wave) * np.float32(values[f"{at}/intensity"])
     level: np.ndarray = np.clip(wave_at(points, u, is_mirror), 0, 1)
-    # 5. Averaged where a pixel spans more of the wave than it can show, from the differences within a pixel.
+    # 5. Averaged where a pixel spans more of the wave than it can show, from the differences within
+    # a pixel.
     step = np.float32(0.05)
     slope_x = (position(step, np.float32(0)) - position(-step, np.float32(0))) / (2 * step)
     slope_y = (position(np.float32(0), step) - position(np.float32(0), -step)) / (2 * step)

@@ -1,5 +1,5 @@
-"""`python -m tests.benchmarks sd` with the tiny shape: each of its parts, a model that fails, compiled
-parts."""
+"""`python -m tests.benchmarks sd` with the tiny shape: each of its parts, a model that fails,
+compiled parts."""
 
 import json
 from typing import Any

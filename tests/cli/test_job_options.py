@@ -52,8 +52,11 @@ def answer(*arguments: str) -> tuple[int, Any]:
 def test_defaults_and_types_are_those_of_the_fields() -> None:
     plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0, "height": None}
     assert answer("in") == (0, ("in", False, plain))
-    text = "in --tag a --tag b --size 4 --size 5 --most 9 --edge hard --quick --device cpu --pitch 2 --json".split()
-    code, (source, as_json, options) = answer(*text)
+    text = (
+        "in --tag a --tag b --size 4 --size 5 --most 9 --edge hard --quick --device cpu "
+        "--pitch 2 --json"
+    )
+    code, (source, as_json, options) = answer(*text.split())
     assert (code, source, as_json, options.pop("pitch")) == (0, "in", True, 2.0)
     assert Job(source=source, **options) == Job(
         source="in", tags=("a", "b"), sizes=(4, 5), most=9, edge="hard", is_quick=True, device="cpu"

@@ -122,6 +122,9 @@ def test_video(home: Path, cli: Cli, tiny_sd: Path) -> None:
 
 
 def test_dataset(home: Path, cli: Cli) -> None:
-    small = "--count 1 --width 64 --height 64 --empty-share 1 --camera-effects none --engine raster".split()
+    options = (
+        "--count 1 --width 64 --height 64 --empty-share 1 --camera-effects none --engine raster"
+    )
+    small = options.split()
     code, out, err = cli("dataset", f"out{ODD}", *small, "--json")
     assert (code, err) == (0, "") and json.loads(out)["folder"].endswith(f"out{ODD}")

@@ -80,7 +80,9 @@ from types import SimpleNamespace
 error = sys.modules["av.error"] = SimpleNamespace(FFmpegError=OSError)
 def enumerate_input_devices(format_name):
     print("Camera driver 1.0")
-    return [SimpleNamespace(name=name, description=name, media_types=["video"]) for name in {DEVICES!r}]
+    return [
+        SimpleNamespace(name=name, description=name, media_types=["video"]) for name in {DEVICES!r}
+    ]
 """,
         encoding="utf-8",
     )

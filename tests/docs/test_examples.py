@@ -53,7 +53,8 @@ def test_a_video_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder on Python's path into which the four plug-ins are installed as the page says."""
     folder = tmp_path_factory.mktemp("packages")
-    pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
+    options = "-q --no-deps --no-build-isolation --no-index --target"
+    pip = f"{sys.executable} -m pip install {options}".split()
     subprocess.run([*pip, str(folder), str(EXAMPLES)], check=True)
     return folder
 

@@ -33,7 +33,8 @@ STEP = """
 from engine.live.kit.live_model import LiveEntry
 from osc_schema.declare import switch
 from osc_schema.types import Area
-AREA = Area(title="Breaks", description="Cannot start.", params=(switch("/{0}/enable", False, "On."),))
+ENABLE = switch("/{0}/enable", False, "On.")
+AREA = Area(title="Breaks", description="Cannot start.", params=(ENABLE,))
 ENTRY = LiveEntry(name="{0}", title="Breaks", no_model="none", not_offline="live", {1})
 """
 OPENING = """
@@ -83,7 +84,8 @@ BROKEN = {
 live models."""
 OUTPUTS = """
 from osc_schema.types import SinkKind
-FAR = SinkKind(help_name="an output", argument="name", packages=(("no_such.module", "pip install it"),))
+PACKAGES = (("no_such.module", "pip install it"),)
+FAR = SinkKind(help_name="an output", argument="name", packages=PACKAGES)
 """
 
 
@@ -118,7 +120,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment of a program with the package and broken ones installed into a folder on Python's
     path."""
     packages = tmp_path_factory.mktemp("packages")
-    pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
+    options = "-q --no-deps --no-build-isolation --no-index --target"
+    pip = f"{sys.executable} -m pip install {options}".split()
     subprocess.run([*pip, str(packages), str(ROOT / "tests" / "live" / "plugin")], check=True)
     for name, text in BROKEN.items():
         points = {

@@ -17,7 +17,8 @@ from tests.support.windows_console import CLOSE, CTRL_BREAK, CTRL_C, SESSION, TA
 
 pytestmark = pytest.mark.only_on("win32", reason="consoles, sessions and taskkill are of Windows")
 
-RUN = "-m engine.cli.main run --size 160x90 --fps 30 --renderer gl --audio demo --osc off --web off".split()
+OPTIONS = "--size 160x90 --fps 30 --renderer gl --audio demo --osc off --web off"
+RUN = f"-m engine.cli.main run {OPTIONS}".split()
 WHOLE = """
 import sys, threading
 from engine.cli.console_events import console

@@ -80,7 +80,8 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
         (function,) = logical
         assert channel.attrib["Geometry"] == geometry.attrib["Name"]
         assert logical.attrib["Attribute"] == function.attrib["Attribute"] in attributes
-        linked = f"{geometry.get('Name')}_{logical.get('Attribute')}.{logical.get('Attribute')}.{function.get('Name')}"
+        attribute = logical.get("Attribute")
+        linked = f"{geometry.get('Name')}_{attribute}.{attribute}.{function.get('Name')}"
         assert channel.attrib["InitialFunction"] == linked
         starts = [int(step.attrib["DMXFrom"].partition("/")[0]) for step in function]
         assert starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] <= 255

@@ -49,7 +49,10 @@ SHOW = (
     + """
 from engine import Config, open_engine
 def run(changes, **options):
-    with open_engine(Config(width=96, height=64, audio="demo", renderer="numba", sinks=("null",), **options)) as engine:
+    config = Config(
+        width=96, height=64, audio="demo", renderer="numba", sinks=("null",), **options
+    )
+    with open_engine(config) as engine:
         for values in ({}, changes):
             for address, value in values.items():
                 engine.params.set(address, value)
@@ -57,8 +60,10 @@ def run(changes, **options):
 with event.install_listener("numba:compile", here := Count()):
     Compilation(lines.append)
     run({})
-    run({"/layer/5/intensity": 1.0, "/post/bloom": 1.0, "/post/grain": 0.5, "/feedback/amount": 0.9}, camera="test")
-    run({"/mode": "simple", "/safety/flash_guard": False, "/multiverse/tone": "filmic"}, camera="test")
+    effects = {"/post/bloom": 1.0, "/post/grain": 0.5, "/feedback/amount": 0.9}
+    run({"/layer/5/intensity": 1.0} | effects, camera="test")
+    simple = {"/mode": "simple", "/safety/flash_guard": False, "/multiverse/tone": "filmic"}
+    run(simple, camera="test")
     run({"/post/glow": 1.0, "/multiverse/alpha": "luma"}, offline=True)
 print(here.count, lines)
 """

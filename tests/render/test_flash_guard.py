@@ -417,9 +417,10 @@ def test_the_strobe_flashes_at_its_rate_and_the_guard_leaves_three_a_second(
 ) -> None:
     renderer.resize(*SIZE)
     times_s, base = times(30, 2), BLACK if colour == "white" else WHITE
-    strobe_values = values({"/tempo/bpm": 120.0} | {f"/master/strobe/{name}": value for name,
-        value in (
-        ("enable", True), ("tempo_sync", sync), ("rate_hz", rate_hz), ("colour", colour))})  # fmt: skip
+    strobe = {"enable": True, "tempo_sync": sync, "rate_hz": rate_hz, "colour": colour}
+    strobe_values = values(
+        {"/tempo/bpm": 120.0} | {f"/master/strobe/{name}": value for name, value in strobe.items()}
+    )
 
     def show(guard: dict, start_s: float) -> np.ndarray:
         published = []

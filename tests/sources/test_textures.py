@@ -309,7 +309,7 @@ def test_on_another_system_the_error_names_the_required_one(clock, reports) -> N
             open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
 
 
-# -- lists of senders ------------------------------------------------------------------------------------
+# -- lists of senders ------------------------------------------------------------------------------
 
 
 def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, clock) -> None:

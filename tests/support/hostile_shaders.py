@@ -112,8 +112,11 @@ def _macro_bomb(rng: random.Random) -> str:
 
 
 def _noise(rng: random.Random) -> str:
-    tokens = "float vec4 ( ) { } ; = + gl_FragColor while for 1.0 # define uniform \\ \" ' $ @ / * IMG_PIXEL [ ] é".split()
-    return _file(_main(" ".join(rng.choices(tokens, k=rng.randint(5, 400)))))
+    tokens = (
+        "float vec4 ( ) { } ; = + gl_FragColor while for 1.0 # define uniform "
+        "\\ \" ' $ @ / * IMG_PIXEL [ ] é"
+    )
+    return _file(_main(" ".join(rng.choices(tokens.split(), k=rng.randint(5, 400)))))
 
 
 def _giant_array(rng: random.Random) -> str:

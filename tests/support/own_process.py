@@ -11,7 +11,8 @@ from pathlib import Path
 if sys.platform == "win32":
     import psutil
     print(psutil.Process().memory_info().peak_wset >> 20)
-elif sys.platform == "linux":  # ru_maxrss there begins with the size of the process that started this one
+elif sys.platform == "linux":
+    # ru_maxrss there begins with the size of the process that started this one.
     print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10)
 else:
     import resource

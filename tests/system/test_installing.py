@@ -47,9 +47,9 @@ def test_a_wheel_gets_the_packages_of_the_extra(wheel: Path) -> None:
     assert line.startswith(f"{sys.executable} -m pip install ") and "multiverse-engine[" not in line
     assert line.endswith('-m pip install "pylibremidi>=5.4"')
     assert '"torch<2.14,>=2.11" "transformers<5.24,>=5.17"' in install_line("[models]")
-    done = subprocess.run([*line.split(" -m pip install ")[0].split(), "-m", "pip", "install",
-        "--dry-run", "--no-deps",
-                           "--no-index", "pylibremidi>=5.4"], capture_output=True, text=True)  # fmt: skip
+    python = line.split(" -m pip install ")[0].split()
+    pip = [*python, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index"]
+    done = subprocess.run([*pip, "pylibremidi>=5.4"], capture_output=True, text=True)
     assert "Requirement already satisfied" in done.stdout, done.stderr
 
 

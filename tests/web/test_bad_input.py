@@ -148,11 +148,15 @@ RUDE = {
     "a wrong close code": (lambda client: client.send_frame(CLOSE, b"\x00\x01"), 1002),
     "too much": (lambda client: client.send_frame(BINARY, bytes(65537)), 1009),
     "too much in pieces": (
-        lambda client: [client.send_frame(BINARY * (n == 0), bytes(9000),
-            is_last=False) for n in range(8)],
+        lambda client: [
+            client.send_frame(BINARY * (n == 0), bytes(9000), is_last=False) for n in range(8)
+        ],
         1009,
     ),
-    "a length beyond memory": (lambda client: client.socket.sendall(b"\x82\xff\x7f" + b"\xff" * 7 + b"mask"), 1009),
+    "a length beyond memory": (
+        lambda client: client.socket.sendall(b"\x82\xff\x7f" + b"\xff" * 7 + b"mask"),
+        1009,
+    ),
 }  # fmt: skip
 
 

@@ -16,7 +16,8 @@ from tests.web.page_rig import LiveEngine, Visit
 
 PLAYS_SOUND = True
 
-# -- sound: its levels, its beat; choosing it, a list of files and its transport by mouse, keys and touch ---------
+# -- sound: its levels, its beat; choosing it, a list of files and its transport by mouse, keys
+#    and touch
 
 
 def write_music(folder: Path) -> None:
@@ -98,7 +99,8 @@ def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(
     live.until(lambda: source.input_value() == "beat", "the page")
 
 
-# -- modulation: a route made at the control, the moved value beside the set one, all routes in one list ----------
+# -- modulation: a route made at the control, the moved value beside the set one, all routes in
+#    one list
 
 CURVE = "/layer/2/curve"
 CHOOSE_A_SOURCE = "#modulate-menu button[data-source='{}']"

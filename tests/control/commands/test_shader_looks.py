@@ -1,4 +1,4 @@
-"""The shaders of whole looks: when a look waits for them, and how two looks with shaders dissolve."""
+"""The shaders of whole looks: when a look waits for them, and how two such looks dissolve."""
 
 from collections.abc import Callable
 from pathlib import Path

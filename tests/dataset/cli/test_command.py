@@ -20,7 +20,8 @@ from tests.support.needed import needs
 pytestmark = pytest.mark.usefixtures("warm_processes")
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "dataset"]
 SIZE = "--width 128 --height 96"
-SMALL = f"{SIZE} --use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max_piles_per_cluster 9".split()
+CLUSTER = "--use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max_piles_per_cluster 9"
+SMALL = f"{SIZE} {CLUSTER}".split()
 RASTER = ["--engine", "raster"]
 
 

@@ -177,7 +177,8 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
         make_dataset(job("coco"))
 
 
-# -- finished datasets stay what they are: every file is verified, COCO is right at any moment, copies lose nothing
+# -- finished datasets stay what they are: every file is verified, COCO is right at any moment,
+#    copies lose nothing
 
 
 def files_of_coco(path: Path) -> list[str]:

@@ -136,7 +136,8 @@ def of_stable_diffusion_cpp(
         elif rest != "logit_scale":
             for ours, original in NAMES["text encoder"].items():
                 rest = rest.replace(original, ours)
-            rest = f"{start}.transformer.text_model.{rest.replace('.attn.in_proj_', '.self_attn.in_proj.')}"
+            inner = rest.replace(".attn.in_proj_", ".self_attn.in_proj.")
+            rest = f"{start}.transformer.text_model.{inner}"
             is_joined = ".in_proj." in rest and is_old
             names = (
                 [rest.replace("in_proj", f"{each}_proj") for each in "qkv"] if is_joined else [rest]

@@ -198,7 +198,10 @@ REFUSED = {
         lambda ts: ts | {matrices(ts)[0]: torch.ones(ts[matrices(ts)[0]].shape, dtype=torch.int8)},
         "int8",
     ),
-    "an unknown tensor": (lambda ts: ts | {f"{UNET}input_blocks.1.0.in_layers.2.gain": torch.ones(1)}, "gain"),
+    "an unknown tensor": (
+        lambda ts: ts | {f"{UNET}input_blocks.1.0.in_layers.2.gain": torch.ones(1)},
+        "gain",
+    ),
 }  # fmt: skip
 
 

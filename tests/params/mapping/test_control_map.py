@@ -354,7 +354,8 @@ def test_programs_and_pairs_move_their_targets_and_a_clock_none() -> None:
     ] * 4
 
 
-# -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector ------------
+# -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's
+#    MidiRPNDetector
 
 NRPN = {"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "takeover": False}
 

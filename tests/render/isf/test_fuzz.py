@@ -15,9 +15,10 @@ ROUNDS = 20_000 if IS_SOAK else 500
 LETTERS = 240_000 if IS_SOAK else 30_000
 MAX_S = LETTERS / 24_000  # of processor time: the longest text that is taken needs a tenth of it
 PIECES = r"""
-#define #if #endif #else ## \ ( ) [ ] { } ; , . " ' /* */ // for while do if else switch case default: const int float
-struct S uniform varying gl_FragData gl_FragData[ gl_FragColor isf_go isf_spent main void return = ++ -- += < > ? : \x
-IMG_PIXEL inputImage _inputImage_imgSize 0x7fffffff 1e99 .5 08 "INPUTS": "PASSES": "IMPORTED": "WIDTH": null true -1
+#define #if #endif #else ## \ ( ) [ ] { } ; , . " ' /* */ // for while do if else switch case
+default: const int float struct S uniform varying gl_FragData gl_FragData[ gl_FragColor isf_go
+isf_spent main void return = ++ -- += < > ? : \x IMG_PIXEL inputImage _inputImage_imgSize 0x7fffffff
+1e99 .5 08 "INPUTS": "PASSES": "IMPORTED": "WIDTH": null true -1
 """.split()
 UNITS = [
     *PIECES,

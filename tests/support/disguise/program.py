@@ -124,8 +124,9 @@ def play() -> dict[str, Any]:
     audience.start()
     code, out, err = say(
         "run", *SMALL, "--renderer", "gl", "--seconds", f"{SECONDS:g}",
-        "--osc", f"127.0.0.1:{osc}", "--web", f"127.0.0.1:{web}", "--sink", "record=録画 ö/live.mp4",
-        "--sink", "snapshot=録画 ö/bild.png", "--sink", f"shared={NAME}", "--json",
+        "--osc", f"127.0.0.1:{osc}", "--web", f"127.0.0.1:{web}",
+        "--sink", "record=録画 ö/live.mp4", "--sink", "snapshot=録画 ö/bild.png",
+        "--sink", f"shared={NAME}", "--json",
     )  # fmt: skip
     audience.join(10.0)
     seen |= {"code": code, "out": out, "err": err}

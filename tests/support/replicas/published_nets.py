@@ -1,4 +1,5 @@
-"""The published ControlNets, VAEs, TAESDs and IP-Adapters that are tried, and what becomes of each."""
+"""The published ControlNets, VAEs, TAESDs and IP-Adapters that are tried, and what becomes of
+each."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

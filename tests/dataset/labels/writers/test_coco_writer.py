@@ -41,8 +41,8 @@ def things() -> tuple[LabelledThing, ...]:
     machine = thing(np.ones((20, 9), bool), 180, 60, number=200, category="machine", class_id=1,
                     head_px=None, is_head_visible=False)  # fmt: skip
     sliver = thing(np.ones((5, 1), bool), 199, 150, number=201, is_crowd=True, visible_share=0.1,
-        is_cut=True,
-                   whole_box=(199.0, 148.0, 206.0, 156.0), head_px=None, is_head_visible=False)  # fmt: skip
+                   is_cut=True, whole_box=(199.0, 148.0, 206.0, 156.0), head_px=None,
+                   is_head_visible=False)  # fmt: skip
     bag = thing(disc(8), 180, 10, number=202, category="bag", class_id=-1, head_px=None)
     return (*row, machine, sliver, bag)
 
