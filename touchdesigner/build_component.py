@@ -2001,9 +2001,8 @@ class StatusPage:
         self._comp = comp
         self._channels = channels
         self._displayed: dict[str, float] = {}
-        self.set(
-            dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0}
-        )  # a saved project still has others
+        # a saved project still has others
+        self.set(dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0})
         self._lines: list[tuple[str, list[Any]]] = []
         self.size_px: tuple[int, int] | None = None
         """Width and height of the engine's picture; None until the first status."""
