@@ -34,6 +34,7 @@ MODULES = (
     "callbacks_template",
     "tree_reader",
     "engine_process",
+    "receive_ports",
     "osc_in_callbacks",
     "pages",
     "readme",

@@ -75,7 +75,8 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     connected.skipped_s += 4.0
     until(lambda: infos(calls, "onLost") == [{}], "the loss")
     until(lambda: len(infos(calls, "onConnect")) == 2, "the next connection")
-    until(lambda: not connected.comp.ext.MultiverseExt._is_requesting_cues, "the list of cues")
+    playing = connected.comp.ext.MultiverseExt._playing
+    until(lambda: not playing.is_listing_cues, "the list of cues")
     assert len(infos(calls, "onCue")) == 1, "the cue that runs already is no new one"
     engine.engine.params.set("/tempo/source", "beat")
 

@@ -74,6 +74,56 @@ class BeatWatch:
         self._number = 0
 
 
+class NowPlaying:
+    """Calls onLook, onCue, onSection and onBeat when what the engine plays has changed."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
+        self._beats = BeatWatch()
+        self._look: list[Any] = []
+        """Name of the current preset, and 1 if a value was moved since."""
+        self._section: list[Any] = []
+        self.is_listing_cues = False
+
+    def take_look(self, args: list[Any]) -> None:
+        if args != self._look:
+            self._look = args
+            self._callbacks.call("onLook", name=str(args[0]), isEdited=bool(args[1]))
+
+    def expect_cue_list(self) -> None:
+        """Take the cues up to `end_cue_list` as an answer: the current one was started before."""
+        self.is_listing_cues = True
+
+    def end_cue_list(self) -> None:
+        self.is_listing_cues = False
+
+    def take_cue(self, args: list[Any]) -> None:
+        if not self.is_listing_cues:
+            self._callbacks.call("onCue", number=args[0], name=str(args[1]))
+
+    def take_section(self, args: list[Any]) -> None:
+        if args != self._section:
+            self._section = args
+            self._callbacks.call("onSection", section=str(args[0]))
+
+    def take_beat(
+        self, beat: float, bar: float, beats_a_bar: int, bpm: float, is_free: bool
+    ) -> None:
+        """`beat`, `bar`: position in them, 0 to 1; `is_free`: the tempo runs without its clock."""
+        number = self._beats.take(beat, bar, beats_a_bar)
+        if number is not None:
+            self._callbacks.call("onBeat", beat=number, bpm=bpm, isFree=is_free)
+
+    def forget_beat(self) -> None:
+        self._beats.forget()
+
+    def forget(self) -> None:
+        """Forget what is played, because another engine, or none, is connected."""
+        self._beats.forget()
+        self._look = []
+        self._section = []
+
+
 def create(comp: Any) -> str:
     """Put a DAT with the templates beside the component, dock it there, and name it in Callback
     DAT. Keeps one that is there. Returns a message."""

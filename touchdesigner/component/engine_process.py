@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+STOP_TIMEOUT_S = 5.0  # the engine gives its child processes 3 s to end
 TOUCHDESIGNERS_OWN = (
     "PYTHONHOME",
     "PYTHONPATH",
@@ -60,6 +61,7 @@ class EngineProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_file = Path()
+        self._terminate_at_s: float | None = None
 
     def start(self, command: str, options: str, osc: str, web: str) -> str:
         """Start `command run --osc OSC --web WEB OPTIONS` and return a message. Raises
@@ -118,6 +120,22 @@ class EngineProcess:
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
         return f"the engine ended with code {code}: {last}"
+
+    def await_end(self, now_s: float) -> None:
+        """Give the engine, which was sent the order to quit, STOP_TIMEOUT_S to end by itself."""
+        self._terminate_at_s = now_s + STOP_TIMEOUT_S
+
+    def step(self, now_s: float) -> str:
+        """Terminate an engine that has not ended in time. Returns a message if it has ended or is
+        terminated; else ""."""
+        line = self.ended()
+        if line:
+            self._terminate_at_s = None
+            return line
+        if self._terminate_at_s is None or now_s < self._terminate_at_s:
+            return ""
+        self._terminate_at_s = None
+        return "the engine did not answer and was terminated" if self.terminate() else ""
 
     def terminate(self) -> bool:
         """End the engine started here: by SIGTERM it finishes its files, Windows kills it. True if

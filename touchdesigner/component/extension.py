@@ -13,16 +13,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-STOP_TIMEOUT_S = 5.0  # the engine gives its child processes 3 s to end
 POLL_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FEATURES_RATE = "/audio/features/rate_hz"
 FEATURES_HZ = 60.0
-
-
-PORTS = ("Listenport", "Featport")
-TAG = "multiverse"
-MAX_DEPTH = 100
 
 
 def opened(comp: Any) -> "MultiverseExt":
@@ -60,25 +54,13 @@ def guarded(callback: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def free_ports(requested: dict[str, int], used: set[int]) -> dict[str, int]:
-    """The requested ports; each one that another component uses is replaced by the next free
-    one."""
-    used = set(used)
-    chosen = {}
-    for name, port in requested.items():
-        while port in used:
-            port = port + 1 if port < 65_535 else 1024
-        chosen[name] = port
-        used.add(port)
-    return chosen
-
-
 class MultiverseExt:
     def __init__(self, ownerComp: Any) -> None:
         self.ownerComp = ownerComp
         self._faults: dict[str, int] = {}
-        self._take_free_ports()
         part = self._part
+        self._ports = part("receive_ports")
+        self._show_message(self._ports.take_free_ports(ownerComp))
         self._layout = part("layout")
         self._link = part("link").EngineLink()
         self._echo = part("echo").Echo()
@@ -93,13 +75,8 @@ class MultiverseExt:
         self._callbacks = part("callbacks").Callbacks(
             ownerComp, self._note_fault, self._forget_fault
         )
-        self._beats = part("callbacks").BeatWatch()
-        self._look: list[Any] = []
-        """Name of the current preset, and 1 if a value was moved since."""
-        self._section: list[Any] = []
-        self._is_requesting_cues = False
+        self._playing = part("callbacks").NowPlaying(self._callbacks)
         self.now_s: Callable[[], float] = time.perf_counter
-        self._kill_at_s: float | None = None
         self._next_poll_s = float("-inf")
         self._presets: list[str] = []
         self._unanswered_polls = 0
@@ -133,7 +110,7 @@ class MultiverseExt:
         """Handle a changed parameter, from any cause."""
         control = self._by_name.get(par.name)
         if control is None:
-            if par.name in ("Host", "Port", *PORTS):
+            if par.name in ("Host", "Port", *self._ports.PORTS):
                 self._retarget()
             elif par.name == "Audiochop" and self._link.is_connected:
                 self._subscribe_features()
@@ -191,7 +168,7 @@ class MultiverseExt:
             self.Send("/get", address)
         self._show_objects()
         self._send_inputs()
-        self._watch_process(now_s)
+        self._show_message(self._process.step(now_s))
         tree = self._tree.take_result()
         if tree is not None:
             self._fit_pages(tree)
@@ -340,10 +317,10 @@ class MultiverseExt:
             "/preset/name": lambda args: self._presets.append(str(args[0])),
             "/done /preset/list": lambda args: self._show_presets(),
             "/preset/changed": request_presets,
-            "/preset/current": self._on_look,
+            "/preset/current": self._playing.take_look,
             "/cue/current": self._on_cue,
-            "/beat/section": self._on_section,
-            "/done /cue/list": self._on_cue_list,
+            "/beat/section": self._playing.take_section,
+            "/done /cue/list": lambda args: self._playing.end_cue_list(),
         }
 
     def _on_heartbeat(self, args: list[Any]) -> None:
@@ -358,7 +335,7 @@ class MultiverseExt:
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
         self._show_message(f"connected to {self._target[0]}:{self._target[1]}")
         self.Send("/preset/list")
-        self._is_requesting_cues = True
+        self._playing.expect_cue_list()
         self.Send("/cue/list")
         self.Send("/get", "/beat/section")
         self._show_message(self._inputs.open_picture())
@@ -401,34 +378,9 @@ class MultiverseExt:
         """Get the audio features, or no longer, as Audio CHOP says."""
         self.Send("/engine/notify", int(bool(self._own("Audiochop"))), self._target[3], "features")
 
-    def _take_free_ports(self) -> None:
-        """Give a copied or second component its own ports: two cannot receive on one."""
-        others = [
-            comp
-            for comp in self.ownerComp.op("/").findChildren(tags=[TAG], maxDepth=MAX_DEPTH)
-            if comp.path != self.ownerComp.path and hasattr(comp.par, PORTS[0])
-        ]
-        used = {
-            getattr(comp.par, name).eval()
-            for comp in others
-            for name in PORTS
-            if hasattr(comp.par, name)
-        }
-        requested = {name: self._own(name) for name in PORTS}
-        chosen = free_ports(requested, used)
-        for name, port in chosen.items():
-            self._set(name, port)
-        if chosen != requested:
-            ports = " and ".join(str(port) for port in chosen.values())
-            self._show_message(
-                f"receives on ports {ports}: another component of this project has those before"
-            )
-
     def _forget_engine(self) -> None:
         self._inputs.forget()
-        self._beats.forget()
-        self._look = []
-        self._section = []
+        self._playing.forget()
         self._sound_trouble = ""
 
     # -- what goes to the engine, and the patch's own callbacks ---------------------------------
@@ -471,34 +423,17 @@ class MultiverseExt:
     def _watch_beat(self) -> None:
         """Call onBeat for each beat in the audio features."""
         if not self._own("Audiochop"):
-            self._beats.forget()
+            self._playing.forget_beat()
             return
         audio = self.ownerComp.op("out4_audio")
         control = self._by_address.get("/tempo/beats_a_bar")
         beats_a_bar = self._value(control) if control is not None else 4
-        beat = self._beats.take(float(audio["beat"]), float(audio["bar"]), beats_a_bar)
-        if beat is not None:
-            self._callbacks.call(
-                "onBeat", beat=beat, bpm=self._status.bpm, isFree=self._status.is_free
-            )
-
-    def _on_look(self, args: list[Any]) -> None:
-        if args != self._look:
-            self._look = args
-            self._callbacks.call("onLook", name=str(args[0]), isEdited=bool(args[1]))
+        position = (float(audio["beat"]), float(audio["bar"]))
+        self._playing.take_beat(*position, beats_a_bar, self._status.bpm, self._status.is_free)
 
     def _on_cue(self, args: list[Any]) -> None:
         self._set("Cuenow", " ".join(map(str, args)))
-        if not self._is_requesting_cues:  # else it is the cue that was started before
-            self._callbacks.call("onCue", number=args[0], name=str(args[1]))
-
-    def _on_section(self, args: list[Any]) -> None:
-        if args != self._section:
-            self._section = args
-            self._callbacks.call("onSection", section=str(args[0]))
-
-    def _on_cue_list(self, args: list[Any]) -> None:
-        self._is_requesting_cues = False
+        self._playing.take_cue(args)
 
     # -- SAM3 objects ---------------------------------------------------------------------------
 
@@ -586,18 +521,8 @@ class MultiverseExt:
 
     def _stop_engine(self) -> None:
         self.Send("/engine/quit")
-        self._kill_at_s = self.now_s() + STOP_TIMEOUT_S
+        self._process.await_end(self.now_s())
         self._show_message("stopping the engine")
-
-    def _watch_process(self, now_s: float) -> None:
-        line = self._process.ended()
-        if line:
-            self._kill_at_s = None
-            self._show_message(line)
-        elif self._kill_at_s is not None and now_s >= self._kill_at_s:
-            self._kill_at_s = None
-            if self._process.terminate():
-                self._show_message("the engine did not answer and was terminated")
 
     def _expected_px(self) -> tuple[int, int] | None:
         """Expected size of the Syphon or Spout picture; None without an engine on this machine."""
@@ -616,19 +541,9 @@ class MultiverseExt:
         if self._unanswered_polls != 2:
             return
         host, port, listen_port, features_port = self._target
-        osc_in = self.ownerComp.op("osc_in")
-        features_in = self.ownerComp.op("features_in")
-        problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
-        features_problem = " ".join(features_in.errors().split())
-        if problem:
-            self._show_message(
-                f"Listen port {listen_port} cannot be opened ({problem}): choose a free one"
-            )
-        elif features_problem:
-            self._show_message(
-                f"Features port {features_port} cannot be opened ({features_problem}): choose "
-                "another"
-            )
+        trouble = self._ports.port_trouble(self.ownerComp, listen_port, features_port)
+        if trouble:
+            self._show_message(trouble)
         elif host in LOOPBACK:
             self._show_message(
                 f"no engine answers at {host}:{port}: pulse Start Engine, or start it with "
