@@ -22,8 +22,6 @@ DENSE_FILES = Path(__file__).with_name("dense.txt")
 GENERATED = ROOT / "touchdesigner" / "build_component.py"
 LONG_FILES = {
     "engine/control/commands/shader.py",
-    "tests/touchdesigner/fake_td.py",
-    "touchdesigner/component/extension.py",
 }
 """Files that are longer still: each leaves the list when it is given parts."""
 ONE_THING = [

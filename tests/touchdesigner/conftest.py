@@ -16,7 +16,8 @@ from engine import Engine, open_engine
 from engine.config import build_config
 from osc_schema.generate import TOUCHDESIGNER_FOLDER
 from tests.support.free_port import free_port as find_free_port
-from tests.touchdesigner.fake_td import COMP, TouchDesigner
+from tests.touchdesigner.fake_operators import COMP
+from tests.touchdesigner.fake_td import TouchDesigner
 
 BUILDER = TOUCHDESIGNER_FOLDER / "build_component.py"
 
