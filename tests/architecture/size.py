@@ -10,6 +10,7 @@ import io
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.architecture.source_tree import ENGINE, ROOT, nodes_of, tree_of
@@ -40,8 +41,11 @@ class Size:
 
     path: Path
     nodes: int
-    lines: int
-    """Lines of code."""
+
+    @property
+    def lines(self) -> int:
+        """Lines of code. Counted on demand: to read the tokens takes longer than the rest."""
+        return lines_of(self.path)
 
     @property
     def nodes_a_line(self) -> float:
@@ -50,12 +54,18 @@ class Size:
 
 def size_of(path: Path) -> Size:
     nodes = sum(not isinstance(node, _CONTEXTS) for node in nodes_of(path))
+    return Size(path=path, nodes=nodes)
+
+
+@cache
+def lines_of(path: Path) -> int:
+    """Lines of code in the file."""
     lines: set[int] = set()
     text = path.read_text(encoding="utf-8")
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in _SILENT:
             lines |= set(range(token.start[0], token.end[0] + 1))
-    return Size(path=path, nodes=nodes, lines=len(lines - _docstring_lines(path)))
+    return len(lines - _docstring_lines(path))
 
 
 def _docstring_lines(path: Path) -> set[int]:

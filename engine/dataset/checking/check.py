@@ -212,12 +212,14 @@ def _duplicates_within(contents: _Contents) -> Iterator[CheckProblem]:
         if subsets[names[first]] != subsets[names[second]]:
             leak = ", in another part of the split: what is tried was trained on"
         yield CheckProblem("duplicate", names[second], f"is {how} {names[first]}{leak}")
-    scene_subsets = [
-        (key, subsets[name])
-        for entry in contents.folder.manifest.values()
-        if (key := scene_key(entry))
-        and (name := next(reversed(entry.get("sha256") or {"": ""}))) in subsets
-    ]
+    scene_subsets = []
+    for entry in contents.folder.manifest.values():
+        key = scene_key(entry)
+        if key is None:
+            continue
+        name = next(reversed(entry.get("sha256") or {"": ""}))
+        if name in subsets:
+            scene_subsets.append((key, subsets[name]))
     for scene, parts in shared_scenes(scene_subsets).items():
         text = f"scene {scene} is in {' and '.join(parts)}: what is tried was trained on"
         yield CheckProblem("shared", "manifest.jsonl", text)
