@@ -35,11 +35,9 @@ ONE_THING = [
         "nodeX nodeY",
         "pts dts",
         "pts time_base",
-        "outgoing underlay",
         "picture before",
         "min max normMin normMax clampMin clampMax",
         "menuNames menuLabels",
-        "__qualname__ __name__",
     )
 ]
 """Names of attributes that are one thing together: a size, a range, a time, roles that swap."""
